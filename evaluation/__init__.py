@@ -1,0 +1,1 @@
+"""Suites, scores and statistics over the log."""

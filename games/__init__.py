@@ -1,0 +1,1 @@
+"""Rules of dialogue games: pure, typed, seeded. No I/O, no screen, no model."""

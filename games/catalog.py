@@ -1,0 +1,158 @@
+"""The catalog: which games there are, their instances, and which split an instance belongs to.
+
+Built-in games are listed by import path, so that naming them loads none. Games of others come through the entry point
+group `playpen_tui.games`, or as single files `NAME.py` in a `playpen_games` folder (see `search_path`). Splits go by
+content key over a family: benchmark keys are `test`, all others fall by hash.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from random import Random
+from typing import Any, Literal, TypeAlias, cast
+
+from games.engine import Game, Instance
+
+Split: TypeAlias = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+BUILT_IN = {
+    "taboo": "games.taboo.game:Taboo",
+    "wordle": "games.wordle.game:Wordle",
+    "wordle_withclue": "games.wordle.game:WordleWithClue",
+    "wordle_withcritic": "games.wordle.critic:WordleWithCritic",
+    "referencegame": "games.reference.game:ReferenceGame",
+}
+
+
+class UnknownGame(LookupError):
+    """No game of this name; the message names the nearest ones."""
+
+
+class UnknownInstance(LookupError):
+    """No such instance, experiment or language; the message says what there is."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """`did you mean a, b?` or the whole list where nothing is near."""
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
+
+
+def search_path() -> list[Path]:
+    """Folders whose `NAME.py` files are games: `$PLAYPEN_GAMES` (like PATH), then `playpen_games` here."""
+    named = [Path(part) for part in os.environ.get("PLAYPEN_GAMES", "").split(os.pathsep) if part]
+    return [*named, Path("playpen_games")]
+
+
+def _files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in search_path():
+        for path in sorted(folder.glob("*.py")) if folder.is_dir() else []:
+            if not path.name.startswith(("_", "test_")) and path.stem not in found:
+                found[path.stem] = path
+    return found
+
+
+def names() -> list[str]:
+    """Names of all games, built-in first. Loads none of them."""
+    plugged = [entry.name for entry in entry_points(group="playpen_tui.games")]
+    return list(dict.fromkeys([*BUILT_IN, *plugged, *_files()]))
+
+
+def _game_of(module: Any, name: str) -> Game:
+    for value in cast(dict[str, object], vars(module)).values():
+        if isinstance(value, type) and issubclass(value, Game) and value.__module__ == module.__name__:
+            return cast(type[Any], value)()
+    raise UnknownGame(f"{name} defines no subclass of Game; see docs/writing-a-game.md")
+
+
+@lru_cache(maxsize=256)
+def get(name: str) -> Game:
+    """The game of this name. Raises UnknownGame with the nearest names."""
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)()
+    for entry in entry_points(group="playpen_tui.games"):
+        if entry.name == name:
+            return entry.load()()
+    if name in (found := _files()):
+        spec = importlib.util.spec_from_file_location(f"playpen_games.{name}", found[name])
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return _game_of(module, name)
+    raise UnknownGame(f"no game {name!r}; {nearest(name, names())}")
+
+
+def by_hash(key: str) -> Split:
+    """The split of a key that is not in a benchmark: 75% train, 15% validation, 10% test, the same on every machine."""
+    place = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % 100
+    return "train" if place < 75 else "validation" if place < 90 else "test"
+
+
+@lru_cache(maxsize=64)
+def benchmark_keys(family: str) -> frozenset[str]:
+    """Keys of the frozen benchmark sets of every game of a family, in every language."""
+    return frozenset(
+        instance.key
+        for game in (get(name) for name in names())
+        if game.family_name == family
+        for language in game.languages
+        for instance in game.benchmark(language)
+    )
+
+
+def split_of(game: Game, instance: Instance) -> Split:
+    """The split an instance belongs to: by content key, so that all games of a family agree."""
+    return "test" if instance.key in benchmark_keys(game.family_name) else by_hash(instance.key)
+
+
+def instances(
+    game: Game, *, language: str = "en", experiment: str | None = None, split: Split | None = None
+) -> list[Instance]:
+    """Built-in instances that fit. Raises UnknownInstance when there are none, saying what there is."""
+    if language not in game.languages:
+        raise UnknownInstance(f"{game.name} is not there in {language!r}; there are: {', '.join(game.languages)}")
+    all_of_them: list[Instance] = list(game.instances(language))
+    found = [i for i in all_of_them if experiment is None or i.experiment == experiment]
+    if not found:
+        there = list(dict.fromkeys(i.experiment for i in all_of_them))
+        raise UnknownInstance(f"{game.name} has no experiment {experiment!r}; {nearest(experiment or '', there)}")
+    found = [i for i in found if split is None or split_of(game, i) == split]
+    if not found:
+        raise UnknownInstance(f"no instance of {game.name} is in split {split!r}; try another split")
+    return found
+
+
+def instance(game: Game, name: str) -> Instance:
+    """The instance of this name in any language. Raises UnknownInstance with the nearest names."""
+    known: list[str] = []
+    for language in game.languages:
+        for found in game.instances(language):
+            if found.name == name:
+                return found
+            known.append(found.name)
+    raise UnknownInstance(f"{game.name} has no instance {name!r}; {nearest(name, known[:2000])[:300]}")
+
+
+def experiments(game: Game, language: str = "en") -> list[str]:
+    """Names of its experiments, in order of appearance."""
+    return list(dict.fromkeys(i.experiment for i in game.instances(language)))
+
+
+def shuffled(found: Sequence[Instance], seed: int | str) -> Iterator[Instance]:
+    """The instances in a seeded order: which one a new match takes."""
+    order = list(found)
+    Random(f"instances:{seed}").shuffle(order)
+    yield from order

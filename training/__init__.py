@@ -1,0 +1,1 @@
+"""From rows of the log to datasets and training jobs."""
