@@ -274,6 +274,14 @@ class Game(ABC, Generic[I, S]):
         main = {"success": 100.0, "failure": 0.0, "draw": 50.0}.get(match.state.outcome or "aborted")
         return Scores(main)
 
+    def rules(self, language: str) -> str:
+        """The rules for people, in a few plain paragraphs without protocol tags."""
+        return self.summary
+
+    def verdict(self, match: Match) -> str:
+        """How it ended, in a few words for people: `guessed in 2 of 3`."""
+        return f"{match.state.outcome or 'unfinished'}: {match.state.reason}".rstrip(": ")
+
     @property
     def family_name(self) -> str:
         """The family whose content this game shares."""
