@@ -1,0 +1,5 @@
+"""`python -m playpen_tui` is `playpen-tui`."""
+
+from playpen_tui.cli import main
+
+main()

@@ -1,0 +1,88 @@
+"""One registry of actions: key bindings, footer, command palette and help are all read off it.
+
+A screen names its place (`home`, `play`, …) and gets its bindings from `bindings`; the method behind an action is
+`action_<name>` on that screen or on the app. No key is defined anywhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a person can do. `keys` is comma-separated; `name` the method `action_<name>` without arguments."""
+
+    place: str
+    name: str
+    keys: str
+    label: str
+    help: str
+    footer: bool = True
+    priority: bool = False
+    key_label: str | None = None
+
+    @property
+    def shown_key(self) -> str:
+        """The key as help and footer print it."""
+        if self.key_label:
+            return self.key_label
+        first = self.keys.split(",")[0]
+        return {"question_mark": "?", "escape": "esc", "f1": "F1"}.get(first, first)
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("app", "help", "question_mark,f1", "help", "What can be done here, with its keys"),
+    Action("app", "command_palette", "ctrl+p", "more", "Search everything that can be done", priority=True),
+    Action("app", "next_theme", "f8", "theme", "Next theme: dark, light, high contrast", footer=False),
+    Action("app", "save_picture", "f12", "picture", "Save this screen as an SVG picture here", footer=False),
+    Action("app", "leave", "ctrl+q", "quit", "Leave; every turn so far is in the log", footer=False, priority=True),
+    Action("home", "start", "enter", "play", "Start the game on top: the same as last time, with a new instance"),
+    Action("home", "pick", "p", "another", "Choose game, seat and partner"),
+    Action("home", "refresh", "r", "refresh", "Read the log again", footer=False),
+    Action("home", "leave", "q", "quit", "Leave"),
+    Action("pick", "start", "enter", "play", "Sit down with what is chosen"),
+    Action("pick", "next_column", "right,tab", "next", "Go to the next column", key_label="→"),
+    Action("pick", "previous_column", "left,shift+tab", "back", "Go to the column before", footer=False, key_label="←"),
+    Action("pick", "back", "escape", "home", "Back to Home"),
+    Action("play", "send", "enter", "send", "Say what is written", key_label="enter"),
+    Action(
+        "play", "stop", "escape", "stop", "Stop a model that is writing; otherwise leave the table (nothing is lost)"
+    ),
+    Action("play", "retry", "ctrl+r", "retry", "Ask again whose turn it is, after a stop or an error"),
+    Action("play", "rules", "f2", "rules", "The rules of this game"),
+    Action("play", "focus_dialogue", "f6", "scroll", "Move between the writing line and the dialogue", footer=False),
+    Action("play", "copy", "ctrl+y", "copy", "Copy the dialogue as text", footer=False),
+    Action("end", "again", "a", "again", "The same instance once more"),
+    Action("end", "swap", "w", "swap roles", "The same instance, roles exchanged"),
+    Action("end", "next_instance", "n,enter", "next", "The next instance"),
+    Action("end", "pick", "g", "another game", "Choose another game"),
+    Action("end", "home", "escape,h", "home", "Back to Home"),
+    Action("curtain", "lift", "enter,space", "lift", "Lift the curtain"),
+    Action("dialog", "back", "escape", "close", "Close this"),
+)
+
+
+def of(place: str) -> list[Action]:
+    """The actions of one place, in order."""
+    return [action for action in ACTIONS if action.place == place]
+
+
+def bindings(*places: str) -> list[Binding]:
+    """Textual bindings of some places, with ids that a user's keymap can override."""
+    return [
+        Binding(
+            action.keys,
+            action.name,
+            action.label,
+            show=action.footer,
+            priority=action.priority,
+            key_display=action.shown_key if action.key_label or action.keys.split(",")[0] == "question_mark" else None,
+            id=f"{action.place}.{action.name}",
+            tooltip=action.help,
+        )
+        for place in places
+        for action in of(place)
+    ]

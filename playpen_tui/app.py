@@ -1,0 +1,161 @@
+"""The app: themes, the last fence against escape sequences, and the way between screens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from playpen_tui.actions import Action, bindings, of
+from playpen_tui.messages import Go, Sit
+from playpen_tui.screens.dialogs import Choose, TextDialog, help_text
+from playpen_tui.sitting import Setup, Sitting
+from playpen_tui.text import ControlFilter, one_line
+from playpen_tui.theme import THEMES
+from playpen_tui.workbench import CONSENT, Workbench, expected
+
+SMALL = (60, 18)
+"""Columns and rows below which the app only says that it needs more room."""
+
+
+class PlaypenApp(App[int]):
+    """Play, and all that will come to stand beside it."""
+
+    TITLE = "playpen"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS = bindings("app")
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (100, "-wide")]
+    CSS = """
+    Toast { max-width: 70; }
+    FooterKey .footer-key--key { color: $accent; background: $background; }
+    FooterKey .footer-key--description { color: $secondary; }
+    """
+
+    def __init__(self, bench: Workbench, setup: Setup | None = None, *, picker: bool = False) -> None:
+        super().__init__()
+        self._picker = picker
+        self.bench = bench
+        self._wanted = setup
+        self._home: Screen[None] | None = None
+        self.last: Sitting | None = None
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Textual's own filters, and ours behind them."""
+        return [*super().get_line_filters(), ControlFilter()]
+
+    def on_mount(self) -> None:
+        """Themes, then the first screen."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self.bench.settings.theme if self.bench.settings.theme in self.available_themes else THEMES[0].name
+        from playpen_tui.screens.home import HomeScreen
+
+        self._home = HomeScreen(self.bench)
+        self.push_screen(self._home)
+        if self._wanted is not None:
+            self.post_message(Sit(self._wanted))
+        elif self._picker:
+            self.post_message(Go("pick"))
+
+    # ways
+
+    async def on_go(self, message: Go) -> None:
+        """To Home or to the picker; whatever lay above Home is closed."""
+        await self._to_home()
+        if message.where == "pick":
+            from playpen_tui.screens.pick import PickScreen
+
+            overview = await self.bench.overview()
+            await self.push_screen(PickScreen(self.bench, overview.default))
+
+    async def _to_home(self) -> None:
+        while len(self.screen_stack) > 1 and self.screen is not self._home:
+            await self.pop_screen()
+
+    def on_sit(self, message: Sit) -> None:
+        """Deal and sit down, after the question about consent where it was never asked."""
+        self.run_worker(self._sit(message), group="sit", exclusive=True, exit_on_error=False)
+
+    async def _sit(self, message: Sit) -> None:
+        setup = message.setup
+        try:
+            setup = await self.bench.complete(setup)
+            if setup.has_people and setup.record and await self.bench.needs_consent():
+                answer = await self.push_screen_wait(Choose(CONSENT.text, CONSENT.answers))
+                if answer is None:
+                    return
+                if answer == "none":
+                    setup = replace(setup, record=False)
+                else:
+                    await self.bench.give_consent(answer)
+            sitting = await self.bench.deal(setup, avoid=message.avoid)
+        except expected() as error:
+            self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+            return
+        from playpen_tui.screens.play import PlayScreen
+
+        await self._to_home()
+        self.last = sitting
+        await self.push_screen(PlayScreen(sitting))
+
+    # keys
+
+    def _places(self) -> list[tuple[str, list[Action]]]:
+        name = type(self.screen).__name__.removesuffix("Screen").lower()
+        groups = [(f"On this screen ({name})", of(name))]
+        if name == "play":
+            groups.append(("When the game is over", of("end")))
+        return [*(group for group in groups if group[1]), ("Everywhere", of("app"))]
+
+    def action_help(self) -> None:
+        """What can be done here."""
+        if isinstance(self.screen, TextDialog):
+            return
+        self.push_screen(TextDialog("Help", help_text(self._places())))
+
+    def action_next_theme(self) -> None:
+        """The next of our themes."""
+        names = [theme.name for theme in THEMES]
+        at = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(at + 1) % len(names)]
+        self.bench.settings.keep(theme=self.theme)
+        self.notify(f"theme {self.theme}", markup=False, timeout=2)
+
+    def action_save_picture(self) -> None:
+        """An SVG of the screen, in the current folder."""
+        try:
+            path = self.save_screenshot(path=str(Path.cwd()))
+        except OSError as error:
+            self.notify(f"no picture: {error}", severity="error", markup=False)
+            return
+        self.notify(f"saved {path}", markup=False)
+
+    def action_leave(self) -> None:
+        """Leave the app."""
+        self.exit(0)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: every action that can be done on this screen."""
+        for _, actions in self._places():
+            for action in actions:
+                if action.name != "command_palette":
+                    yield SystemCommand(
+                        action.label.capitalize(), f"{action.help} ({action.shown_key})", self._runner(screen, action)
+                    )
+
+    def _runner(self, screen: Screen[Any], action: Action) -> Any:
+        async def run() -> None:
+            target: Any = self if action.place == "app" else screen
+            if action.place == "end":
+                from playpen_tui.widgets.endcard import EndCard
+
+                target = screen.query_one(EndCard)
+            await self.run_action(action.name, target)
+
+        return run

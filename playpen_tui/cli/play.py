@@ -1,0 +1,110 @@
+"""`play`: sit down and play, on the screen or in plain lines."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from playpen_tui.cli.common import db_option, place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playpen_tui.sitting import Setup
+
+
+@click.command()
+@click.argument("game", required=False)
+@click.option("--as", "role", help="Your role [default: the first].")
+@click.option("--vs", "partner", help="Who takes the other seats: a model, bot, bot:random, human [default: smollm2].")
+@click.option("--seat", "seats", multiple=True, metavar="ROLE=PLAYER", help="Who sits where; may be repeated.")
+@click.option("--experiment", help="Take instances of this experiment.")
+@click.option("--instance", help="Play this instance.")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), default=None, help="[default: train]")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Draw instance and luck from this number.")
+@click.option("--lang", "language", help="Language of the game [default: en].")
+@click.option("--resume", metavar="EPISODE", help="Go on with an unfinished episode of the log.")
+@click.option("--assist/--no-assist", default=None, help="Help a model to keep the form [default: small local ones].")
+@click.option("--no-record", is_flag=True, help="Keep nothing of this game.")
+@click.option("--plain", is_flag=True, help="Lines instead of a screen; also for screen readers and pipes.")
+@db_option
+@click.pass_context
+def play(
+    ctx: click.Context,
+    game: str | None,
+    role: str | None,
+    partner: str | None,
+    seats: tuple[str, ...],
+    experiment: str | None,
+    instance: str | None,
+    split: str | None,
+    seed: int | None,
+    language: str | None,
+    resume: str | None,
+    assist: bool | None,
+    no_record: bool,
+    plain: bool,
+    db: str | None,
+) -> None:
+    """Play GAME with whom you like; without GAME a picker opens.
+
+    Whoever is not named is the built-in model, said aloud. Every turn is in the log before the next is asked for.
+    """
+    from playpen_tui.workbench import Workbench, requested
+
+    named: dict[str, str] = {}
+    for seat in seats:
+        name, equals, spec = seat.partition("=")
+        if not equals or not name or not spec:
+            raise click.UsageError(f"--seat takes ROLE=PLAYER, not {seat!r}")
+        named[name] = spec
+    setup = None
+    if game is not None or resume is not None:
+        setup = requested(
+            game, role, partner, named, experiment, instance, split, seed, language, resume, assist, not no_record
+        )
+    elif plain:
+        raise click.UsageError("--plain needs a GAME; `playpen-tui games` lists them")
+    path = place(ctx, db)
+    if plain:
+        from playpen_tui.plain_play import play_plain
+
+        assert setup is not None
+        ctx.exit(asyncio.run(play_plain(path, setup)))
+    if setup is not None:
+        _refuse_early(path, setup, Workbench)
+    ctx.exit(open_app(path, setup, picker=setup is None))
+
+
+def _refuse_early(path: Path | None, setup: Setup, bench: type) -> None:
+    """What cannot be set up is said on the command line, before a screen opens."""
+
+    async def look() -> None:
+        async with bench(path) as workbench:
+            await workbench.complete(setup)
+
+    asyncio.run(look())
+
+
+def open_app(db: str | Path | None = None, setup: Setup | None = None, picker: bool = False) -> int:
+    """Open the app; returns the exit code and prints the command that goes on from here."""
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        raise click.ClickException("this is no terminal; use --plain to play in lines")
+    from pathlib import Path
+
+    from playpen_tui.app import PlaypenApp
+    from playpen_tui.workbench import Workbench
+
+    async def run() -> tuple[int, str | None]:
+        async with Workbench(Path(db) if db else None) as workbench:
+            app = PlaypenApp(workbench, setup, picker=picker)
+            code = await app.run_async()
+            return code or app.return_code or 0, app.last.command(workbench.named_db) if app.last else None
+
+    code, command = asyncio.run(run())
+    if command:
+        print(f"go on with: {command}")
+    return code

@@ -1,0 +1,26 @@
+"""What screens tell the app: where to go and what to play. Screens know no other screen."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from textual.message import Message
+
+from playpen_tui.sitting import Setup
+
+
+class Go(Message):
+    """Go to a place."""
+
+    def __init__(self, where: Literal["home", "pick"]) -> None:
+        super().__init__()
+        self.where: Literal["home", "pick"] = where
+
+
+class Sit(Message):
+    """Sit down to play this. `avoid` names an instance that should not come again at once."""
+
+    def __init__(self, setup: Setup, avoid: str | None = None) -> None:
+        super().__init__()
+        self.setup = setup
+        self.avoid = avoid

@@ -1,0 +1,1 @@
+"""Screens: layout and wiring only. What they do is done below them."""

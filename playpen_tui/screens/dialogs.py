@@ -1,0 +1,128 @@
+"""Small screens over the others: the curtain, a text to read, help, and the question about consent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from games.engine import Role
+from playpen_tui.actions import Action, bindings
+from playpen_tui.text import clean, one_line
+
+
+class Curtain(ModalScreen[None]):
+    """Falls between two people at one terminal, so that neither sees the other's card."""
+
+    BINDINGS = bindings("curtain")
+    DEFAULT_CSS = """
+    Curtain { align: center middle; background: $background; }
+    Curtain Static { width: auto; text-align: center; }
+    """
+
+    def __init__(self, role: Role) -> None:
+        super().__init__()
+        self._role = role
+
+    def compose(self) -> ComposeResult:
+        """One sentence in the middle."""
+        yield Static(
+            Content.styled("Hand the terminal to the ", "$secondary")
+            + Content.styled(one_line(self._role), "bold $accent")
+            + Content.styled("\n\nenter when only they are looking", "$secondary")
+        )
+
+    def action_lift(self) -> None:
+        """They are looking."""
+        self.dismiss(None)
+
+
+class TextDialog(ModalScreen[None]):
+    """A text to read, closed with esc."""
+
+    BINDINGS = bindings("dialog")
+    DEFAULT_CSS = """
+    TextDialog { align: center middle; }
+    TextDialog > Vertical { width: 72; max-width: 96%; height: auto; max-height: 90%; background: $surface;
+                            border: round $border; padding: 1 2; }
+    TextDialog VerticalScroll { height: auto; max-height: 100%; }
+    TextDialog #text-title { color: $accent; text-style: bold; margin: 0 0 1 0; }
+    TextDialog #text-close { color: $secondary; margin: 1 0 0 0; }
+    """
+
+    def __init__(self, title: str, body: str | Content) -> None:
+        super().__init__()
+        self._heading = title
+        self._body = body
+
+    def compose(self) -> ComposeResult:
+        """Title, text, and how to close it."""
+        body = self._body if isinstance(self._body, Content) else Content(clean(self._body, None))
+        with Vertical():
+            yield Static(Content(one_line(self._heading)), id="text-title")
+            with VerticalScroll():
+                yield Static(body)
+            yield Static("esc close", id="text-close")
+
+    def on_mount(self) -> None:
+        """Arrows scroll."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_back(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+
+def help_text(groups: Sequence[tuple[str, Sequence[Action]]]) -> Content:
+    """Keys and what they do, group by group."""
+    lines: list[Content] = []
+    for title, actions in groups:
+        lines.append(Content.styled(title, "bold"))
+        for action in actions:
+            key = Content.styled(f"  {action.shown_key:<8}", "$accent")
+            lines.append(key + Content(action.help))
+        lines.append(Content(""))
+    return Content("\n").join(lines)
+
+
+class Choose(ModalScreen[str | None]):
+    """A question with a few answers; the first is the default. Esc gives None."""
+
+    BINDINGS = bindings("dialog")
+    DEFAULT_CSS = """
+    Choose { align: center middle; }
+    Choose > Vertical { width: 76; max-width: 96%; height: auto; max-height: 94%; background: $surface;
+                        border: round $border; padding: 1 2; }
+    Choose VerticalScroll { height: auto; max-height: 60%; margin: 0 0 1 0; }
+    Choose OptionList { height: auto; max-height: 8; border: none; background: $surface; padding: 0; }
+    """
+
+    def __init__(self, text: str, answers: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._text = text
+        self._answers = answers
+
+    def compose(self) -> ComposeResult:
+        """The text and the answers."""
+        with Vertical():
+            with VerticalScroll(can_focus=False):
+                yield Static(Content(clean(self._text, None)))
+            yield OptionList(*(Option(Content(label), id=name) for name, label in self._answers))
+
+    def on_mount(self) -> None:
+        """The first answer is one enter away."""
+        self.query_one(OptionList).focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Answered."""
+        self.dismiss(event.option.id)
+
+    def action_back(self) -> None:
+        """Not answered."""
+        self.dismiss(None)

@@ -1,0 +1,130 @@
+"""Home: start a game in two keys, go on with what is unfinished, see the last episodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events, work
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from playpen_tui.actions import bindings
+from playpen_tui.messages import Go, Sit
+from playpen_tui.sitting import Setup
+from playpen_tui.text import one_line
+from playpen_tui.theme import GLYPHS
+from playpen_tui.workbench import Overview, Workbench, described
+
+NAME = 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    label: str
+    body: Content
+    key: str = ""
+
+
+class HomeScreen(Screen[None]):
+    """The first thing one sees."""
+
+    BINDINGS = bindings("home")
+    DEFAULT_CSS = """
+    HomeScreen { background: $background; }
+    HomeScreen #top { height: 1; margin: 1 3 0 3; }
+    HomeScreen #rows { padding: 1 3; scrollbar-size-vertical: 1; }
+    HomeScreen #rows Static { height: auto; }
+    HomeScreen Footer { background: $background; }
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self.bench = bench
+        self.overview: Overview | None = None
+
+    def compose(self) -> ComposeResult:
+        """A title line, rows, keys."""
+        yield Static("", id="top")
+        with VerticalScroll(id="rows", can_focus=False):
+            yield Static("", id="text")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Draw at once what needs no log, and read the log beside."""
+        self._draw(None)
+
+    def on_screen_resume(self) -> None:
+        """Back from a game: read the log again."""
+        self.action_refresh()
+
+    def on_resize(self) -> None:
+        """Fit the lines to the width."""
+        self._draw(self.overview)
+
+    @work(group="home", exclusive=True, exit_on_error=False)
+    async def action_refresh(self) -> None:
+        """Read the log again."""
+        self.overview = await self.bench.overview()
+        self._draw(self.overview)
+
+    def _draw(self, overview: Overview | None) -> None:
+        width = max(40, self.size.width - 8)
+        here = overview.place if overview else "opening the log …"
+        gap = max(1, width - len("playpen") - len(here))
+        right = Content.styled(" " * gap + one_line(here), "$secondary")
+        self.query_one("#top", Static).update(Content.styled("playpen", "bold $accent") + right)
+        if overview is None:
+            return
+        rows = [_Row("Play", Content(described(overview.default)), "enter")]
+        rows.append(_Row("", Content.styled("another game, another seat, another partner", "$secondary"), "p"))
+        lines = self._lines(rows, width)
+        unfinished = [
+            _Row("Go on" if n == 0 else "", Content(one_line(u.line, width - NAME - 8)), str(n + 1))
+            for n, u in enumerate(overview.unfinished[:9])
+        ]
+        if unfinished:
+            lines += [Content(""), *self._lines(unfinished, width)]
+        recent = []
+        for number, episode in enumerate(overview.recent):
+            glyph = GLYPHS.get(episode.outcome, "…")
+            style = {"success": "$success", "failure": "$error"}.get(episode.outcome or "", "$warning")
+            body = Content.styled(f"{glyph} ", style) + Content(
+                f"{one_line(episode.game, 18):<18} {one_line(' · '.join(episode.players), 24):<24} "
+                f"{one_line(episode.verdict, max(8, width - 76)):<{max(8, width - 76)}}"
+            )
+            recent.append(_Row("Recent" if number == 0 else "", body, episode.when))
+        if recent:
+            lines += [Content(""), *self._lines(recent, width)]
+        else:
+            lines += [Content(""), Content.styled(f"{'':<{NAME}}nothing played yet; enter starts a game", "$secondary")]
+        self.query_one("#text", Static).update(Content("\n").join(lines))
+
+    @staticmethod
+    def _lines(rows: list[_Row], width: int) -> list[Content]:
+        drawn: list[Content] = []
+        for row in rows:
+            space = max(1, width - NAME - row.body.cell_length - len(row.key))
+            label = Content.styled(f"{row.label:<{NAME}}", "$secondary")
+            drawn.append(label + row.body + Content(" " * space) + Content.styled(row.key, "$accent"))
+        return drawn
+
+    def on_key(self, event: events.Key) -> None:
+        """Digits resume what is unfinished."""
+        if self.overview is None or not event.character or not event.character.isdigit():
+            return
+        place = int(event.character) - 1
+        if 0 <= place < len(self.overview.unfinished):
+            event.stop()
+            self.app.post_message(Sit(Setup(game="", resume=self.overview.unfinished[place].episode)))
+
+    def action_start(self) -> None:
+        """The same as last time, with a new instance."""
+        if self.overview is not None:
+            self.app.post_message(Sit(self.overview.default))
+
+    def action_pick(self) -> None:
+        """Choose."""
+        self.app.post_message(Go("pick"))

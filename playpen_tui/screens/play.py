@@ -1,0 +1,270 @@
+"""The play screen: board left, dialogue right, seats and writing line below.
+
+It shows a `Sitting` and wires keys to it. Players' events arrive through one handler; the match itself is driven in a
+worker, so that a stop is a cancelled worker and a retry is a new one. With two people at one terminal a curtain falls
+between their turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+from textual.worker import Worker
+
+from games.boards import Board
+from games.engine import Match, Role
+from players.base import Event, PlayerError, Token
+from playpen_tui.actions import bindings
+from playpen_tui.messages import Go, Sit
+from playpen_tui.screens.dialogs import Curtain, TextDialog
+from playpen_tui.sitting import Sitting
+from playpen_tui.text import one_line
+from playpen_tui.transcript import as_text, entries, spoken
+from playpen_tui.widgets.board import BoardView
+from playpen_tui.widgets.composer import Composer
+from playpen_tui.widgets.dialogue import Dialogue
+from playpen_tui.widgets.endcard import EndCard
+from playpen_tui.widgets.seats import Seats
+
+
+class PlayScreen(Screen[None]):
+    """One sitting at a table."""
+
+    BINDINGS = bindings("play")
+    CSS_PATH = "play.tcss"
+
+    def __init__(self, sitting: Sitting) -> None:
+        super().__init__()
+        self.sitting = sitting
+        self._viewer: Role | None = None
+        self._veiled = False
+        self._driver: Worker[None] | None = None
+        self._trouble = ""
+
+    def compose(self) -> ComposeResult:
+        """Head, board and dialogue, seats, trouble, writing line or end card, keys."""
+        with Horizontal(id="head"):
+            yield Static("", id="title")
+            yield Static("", id="state")
+        with Horizontal(id="table"):
+            yield BoardView(id="board")
+            yield Dialogue(id="dialogue")
+        yield Seats(id="seats")
+        yield Static("", id="trouble")
+        yield Composer(id="composer")
+        yield EndCard(id="end")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Sit down."""
+        self.query_one("#dialogue").can_focus = True
+        names = self.sitting.names()
+        assisted = {r: bool(getattr(p, "assist", False)) for r, p in self.sitting.players.items()}
+        self.query_one(Seats).seat(names, assisted)
+        self.query_one(Composer).display = False
+        self.call_later(self._show)
+        self._go_on()
+
+    # the match
+
+    @work(group="match", exclusive=True, exit_on_error=False)
+    async def _drive(self) -> None:
+        try:
+            await self.sitting.play(self._hear, lambda match: self.call_later(self._show))
+        except PlayerError as error:
+            self._say_trouble(f"{error.message}")
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.log.error(error)
+            self._say_trouble(f"{type(error).__name__}: {error}")
+        self.call_later(self._show)
+
+    def _go_on(self) -> None:
+        self._say_trouble("")
+        self._driver = self._drive()
+
+    def _hear(self, event: Event) -> None:
+        self.query_one(Seats).hear(event)
+        dialogue = self.query_one(Dialogue)
+        state = self.query_one(Seats).states[event.role]
+        if isinstance(event, Token) and not event.reasoning and self._may_watch(event.role):
+            said = spoken(self.sitting.match, event.role, state.text)
+            dialogue.stream(event.role, said[0] if said else "…")
+        elif state.doing != "writing":
+            dialogue.quiet()
+
+    def _may_watch(self, role: Role) -> bool:
+        """Whether this seat's words reach the viewer while they are written.
+
+        Only where they will be relayed anyway: to the one other person of a two-seat table.
+        """
+        return not self._veiled and (self._viewer is None or len(self.sitting.match.game.roles) <= 2)
+
+    # drawing
+
+    async def _show(self) -> None:
+        """Bring every part of the screen up to the match."""
+        if not self.is_mounted or self._veiled:
+            return
+        sitting, match = self.sitting, self.sitting.match
+        wanted = sitting.viewer(self._viewer)
+        if len(sitting.humans) > 1 and not match.over and sitting.waiting_for and wanted != self._viewer:
+            self._fall(wanted)
+            return
+        self._viewer = wanted
+        eyes = None if match.over else self._viewer
+        board = match.game.board(match.state, eyes)
+        self._head(match, board)
+        await self.query_one(BoardView).show(board)
+        mine = frozenset(sitting.humans)
+        await self.query_one(Dialogue).show(entries(match, eyes), sitting.names(), mine)
+        waiting = sitting.waiting_for
+        self.query_one(Seats).turn(match.turn, waiting is not None)
+        composer = self.query_one(Composer)
+        if match.over:
+            composer.display = False
+            self.query_one(Dialogue).quiet()
+            self.query_one(EndCard).show(match, swap=len(match.game.roles) > 1)
+        elif waiting is not None and not self._trouble:
+            await composer.ask(sitting.fields())
+            self._complain()
+        else:
+            composer.display = False
+
+    def _head(self, match: Match, board: Board) -> None:
+        title = f"{match.game.title} · {match.instance.experiment.replace('_', ' ')}"
+        if board.status:
+            title += f" · {board.status}"
+        self.query_one("#title", Static).update(Content(one_line(title)))
+        kept = "in the log" if self.sitting.setup.record else "not recorded"
+        self.query_one("#state", Static).update(Content(kept))
+
+    def _fall(self, role: Role | None) -> None:
+        """Let the curtain fall before another person may look."""
+        self._veiled = True
+        self.query_one("#table").visible = False
+        self.query_one(Composer).display = False
+
+        def lift(_: None) -> None:
+            self._veiled = False
+            self._viewer = role
+            self.query_one("#table").visible = True
+            self.call_later(self._show)
+
+        self.app.push_screen(Curtain(role or ""), lift)
+
+    def _say_trouble(self, text: str) -> None:
+        self._trouble = text
+        box = self.query_one("#trouble", Static)
+        box.display = bool(text)
+        line = Content.styled(f"⊘ {one_line(text, 400)}", "$error") + Content.styled(
+            "   ctrl+r ask again   esc leave", "$secondary"
+        )
+        box.update(line if text else "")
+
+    # keys
+
+    def on_composer_changed(self, event: Composer.Changed) -> None:
+        """Say what would be wrong while it is being written."""
+        self._complain()
+
+    def _complain(self) -> None:
+        composer = self.query_one(Composer)
+        answers = composer.answers
+        for field in self.sitting.fields():
+            text = answers.get(field.name, "")
+            if not text and not field.optional:
+                composer.complain((), "")
+                return
+            if field.length and len(text) < field.length:
+                composer.complain((), f"{len(text)} of {field.length} letters")
+                return
+        composer.complain(self.sitting.problems(answers))
+
+    def on_input_submitted(self) -> None:
+        """Enter on a line."""
+        self.action_send()
+
+    def action_send(self) -> None:
+        """Say what is written."""
+        composer = self.query_one(Composer)
+        if not composer.display or self.sitting.waiting_for is None:
+            return
+        if (missing := composer.missing) is not None:
+            missing.focus()
+            composer.complain((f"{missing.field.label} is still missing",))
+            return
+        problems = self.sitting.say(composer.answers)
+        composer.complain(problems)
+        if not problems:
+            composer.clear_answers()
+            composer.display = False
+
+    def action_stop(self) -> None:
+        """Stop a model that is at work; else clear the line; else leave the table."""
+        seats = self.query_one(Seats)
+        role = self.sitting.match.turn
+        composer = self.query_one(Composer)
+        if seats.busy and role is not None and self._driver is not None:
+            self._driver.cancel()
+            seats.stopped(role)
+            self.query_one(Dialogue).quiet()
+            self._say_trouble(f"you stopped {self.sitting.names()[role]}")
+        elif composer.display and composer.draft:
+            composer.clear_answers()
+            self.notify("cleared; up brings it back, esc again leaves", markup=False, timeout=3)
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Go home; an unfinished episode waits in the log."""
+        self.workers.cancel_node(self)
+        self.app.post_message(Go("home"))
+
+    def action_retry(self) -> None:
+        """Ask again whose turn it is."""
+        if self.sitting.match.over or (self._driver is not None and self._driver.is_running and not self._trouble):
+            return
+        self._go_on()
+        self.call_later(self._show)
+
+    def action_rules(self) -> None:
+        """The rules, in plain words."""
+        game = self.sitting.game
+        self.app.push_screen(TextDialog(game.title, game.rules(self.sitting.match.instance.language)))
+
+    def action_focus_dialogue(self) -> None:
+        """Between writing and reading."""
+        dialogue = self.query_one(Dialogue)
+        if dialogue.has_focus:
+            self.query_one(Composer).focus_first()
+        else:
+            dialogue.focus()
+
+    def action_copy(self) -> None:
+        """Copy what can be read."""
+        text = as_text(self.sitting.match, self._viewer, self.sitting.names())
+        self.app.copy_to_clipboard(text)
+        self.notify(f"copied {len(text.splitlines())} lines", markup=False)
+
+    def on_end_card_chosen(self, event: EndCard.Chosen) -> None:
+        """Go on from the end card."""
+        setup, name = self.sitting.setup, self.sitting.match.instance.name
+        here = replace(setup, instance=name)
+        match event.what:
+            case "again":
+                self.app.post_message(Sit(here.again()))
+            case "swap":
+                self.app.post_message(Sit(here.swapped()))
+            case "next_instance":
+                self.app.post_message(Sit(setup.following(), avoid=name))
+            case "pick" | "home":
+                self.app.post_message(Go(event.what))

@@ -1,0 +1,69 @@
+"""What one pair of eyes has read of a match: entries of who said what, without protocol tags.
+
+`viewer` is a role, or None for the game master's eyes. A role sees its own words and those that the game master
+relayed to it; what the game master itself says is on the board already. Needs no screen: the play screen, the plain
+mode and a replay all print these entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from games.engine import Match, Role, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One utterance as people read it. `extra` is the lesser part of it: an explanation beside a guess."""
+
+    ply: int
+    role: Role
+    text: str
+    extra: str = ""
+    broken: str = ""
+    """Why it broke the form, where it did."""
+    raw: bool = False
+    """The text is shown as it came, since it could not be read."""
+
+
+def spoken(match: Match, role: Role, text: str) -> tuple[str, str] | None:
+    """(what was said, the lesser part) of a raw reply, or None where it cannot be read as one."""
+    fields = match.game.read(match.state, role, text)
+    if not fields:
+        return None
+    wanted = [field.name for field in match.game.fields(match.state)] if match.turn == role else []
+    order = sorted(
+        fields, key=lambda name: (wanted.index(name) if name in wanted else len(wanted), name == "explanation")
+    )
+    first, *rest = [fields[name] for name in order]
+    return first, " · ".join(part for part in rest if part)
+
+
+def _visible(step: Step, viewer: Role | None) -> bool:
+    return viewer is None or step.role == viewer or any(s.to == viewer and s.by == step.role for s in step.says)
+
+
+def entry(match: Match, step: Step) -> Entry:
+    """One step as people read it."""
+    said = spoken(match, step.role, step.text)
+    broken = step.note or "it is not a legal reply" if step.verdict == "illegal" else ""
+    if said is None:
+        return Entry(step.ply, step.role, step.text, broken=broken, raw=True)
+    return Entry(step.ply, step.role, said[0], said[1], broken)
+
+
+def entries(match: Match, viewer: Role | None) -> list[Entry]:
+    """All that `viewer` may read of this match; once it is over, everything."""
+    eyes = None if match.over else viewer
+    return [entry(match, step) for step in match.steps if _visible(step, eyes)]
+
+
+def as_text(match: Match, viewer: Role | None, names: Mapping[Role, str]) -> str:
+    """The dialogue as plain lines, for the clipboard."""
+    lines: list[str] = []
+    for e in entries(match, viewer):
+        extra = f" ({e.extra})" if e.extra else ""
+        broken = f" [broke the form: {e.broken}]" if e.broken else ""
+        lines.append(f"{names.get(e.role, e.role)}: {e.text}{extra}{broken}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Widgets of the house: all of them show text from outside as plain text."""

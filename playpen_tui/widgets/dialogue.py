@@ -1,0 +1,107 @@
+"""The dialogue: who said what, the newest at the bottom, with the line that is being written.
+
+Only the last turns are mounted. While somebody reads further up, nothing moves under their eyes: following resumes
+at the end. Tokens arrive by `stream`, are kept, and are painted at most ten times a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from games.engine import Role
+from playpen_tui.text import clean, one_line
+from playpen_tui.transcript import Entry
+
+WINDOW = 60
+"""Utterances that stay mounted."""
+
+
+def line(entry: Entry, name: str, width: int, mine: bool) -> Content:
+    """One utterance: a speaker column and the text."""
+    label = Content.styled(f"{one_line(name, width):<{width}}  ", "$accent" if mine else "$primary")
+    parts = [label, Content.styled(clean(entry.text), "bold" if mine else "")]
+    if entry.extra:
+        parts.append(Content.styled(f"  {clean(entry.extra, 600)}", "$secondary"))
+    if entry.broken:
+        parts.append(Content.styled(f"\n{'':<{width}}  ⊘ {one_line(entry.broken)}", "$error"))
+    return Content("").join(parts)
+
+
+class Dialogue(VerticalScroll):
+    """A scroll of utterances."""
+
+    DEFAULT_CSS = """
+    Dialogue { padding: 0 1 0 2; scrollbar-size-vertical: 1; }
+    Dialogue > Static { width: 1fr; height: auto; margin: 1 0 0 0; }
+    Dialogue #older, Dialogue #live.idle { display: none; }
+    Dialogue #older.some { display: block; color: $secondary; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._names: Mapping[Role, str] = {}
+        self._mine: frozenset[Role] = frozenset()
+        self._shown: list[Entry] = []
+        self._live: tuple[Role, str, str] | None = None
+        self._stale = False
+
+    def compose(self) -> ComposeResult:
+        """A note about older turns, and the line being written."""
+        yield Static("", id="older")
+        yield Static("", id="live", classes="idle")
+
+    def on_mount(self) -> None:
+        """Follow the end, and paint streamed text in a steady rhythm."""
+        self.anchor()
+        self.set_interval(0.1, self._paint)
+
+    async def show(self, entries: Sequence[Entry], names: Mapping[Role, str], mine: frozenset[Role]) -> None:
+        """Bring the scroll up to these entries: appends what is new, redraws when it is another story."""
+        window = list(entries[-WINDOW:])
+        renamed = names != self._names or mine != self._mine
+        self._names, self._mine = dict(names), mine
+        width = max((len(name) for name in names.values()), default=8)
+        width = min(width, 14)
+        known = len(self._shown)
+        appended = not renamed and len(window) >= known and window[:known] == self._shown
+        if not appended:
+            await self.query(".said").remove()
+            known = 0
+        older = self.query_one("#older", Static)
+        older.set_class(len(entries) > WINDOW, "some")
+        older.update(Content(f"{len(entries) - WINDOW} older turns are in the log"))
+        fresh = [
+            Static(line(e, self._names.get(e.role, e.role), width, e.role in mine), classes="said")
+            for e in window[known:]
+        ]
+        if fresh:
+            await self.mount_all(fresh, before="#live")
+        self._shown = window
+
+    def stream(self, role: Role, text: str, note: str = "") -> None:
+        """Show this as what `role` is writing; painted soon."""
+        self._live = (role, text, note)
+        self._stale = True
+
+    def quiet(self) -> None:
+        """Nobody is writing."""
+        self._live = None
+        self._stale = True
+
+    def _paint(self) -> None:
+        if not self._stale or not self.is_mounted:
+            return
+        self._stale = False
+        live = self.query_one("#live", Static)
+        live.set_class(self._live is None, "idle")
+        if self._live is not None:
+            role, text, note = self._live
+            width = min(max((len(name) for name in self._names.values()), default=8), 14)
+            name = self._names.get(role, role)
+            content = Content.styled(f"{one_line(name, width):<{width}}  ", "$primary") + Content(clean(text) + "▏")
+            live.update(content + Content.styled(f"  {note}", "$secondary") if note else content)
