@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from games.boards import Board, Field
 from games.engine import Message, Role, View
@@ -25,8 +25,10 @@ FailureKind: TypeAlias = Literal[
     "broken_stream",
     "empty",
     "server",
+    "rejected",
     "gone",
 ]
+"""`refused`: nobody listens there; `rejected`: the server does not take the request as it is (400, 422)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,8 @@ Emit: TypeAlias = Callable[[Event], None]
 
 class PlayerError(Exception):
     """A player could not reply. The message is one sentence with a way out; `kind` is what a program can test."""
+
+    exit_code: ClassVar[int] = 1
 
     def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
