@@ -30,10 +30,15 @@ class BadSetup(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What somebody asked to play. `seats` maps roles to player specs; missing parts are chosen by `deal`."""
+    """What somebody asked to play. `seats` maps roles to player specs.
+
+    `role` and `partner` are what a person says instead of naming every seat; completing a setup turns them into seats.
+    """
 
     game: str
     seats: Mapping[Role, str] = field(default_factory=dict[Role, str])
+    role: Role | None = None
+    partner: str | None = None
     instance: str | None = None
     experiment: str | None = None
     split: catalog.Split | None = "train"

@@ -112,7 +112,7 @@ class PlayScreen(Screen[None]):
 
     async def _show(self) -> None:
         """Bring every part of the screen up to the match."""
-        if not self.is_mounted or self._veiled:
+        if not self.is_attached or self._veiled:
             return
         sitting, match = self.sitting, self.sitting.match
         wanted = sitting.viewer(self._viewer)

@@ -26,6 +26,10 @@ MARKS: dict[Mark, tuple[str, str, str]] = {
 """Glyph, style and word of each mark."""
 
 
+TALL = 21
+"""Rows from which tiles stand apart."""
+
+
 def _spaced(word: str) -> str:
     return " ".join(word.upper()) if len(word) <= 14 else word.upper()
 
@@ -50,24 +54,26 @@ def tile(cell: Tile) -> Content:
     return Content.styled(f" {letter} {glyph} ", style)
 
 
-def _tiles(tiles: Tiles) -> Content:
+def _tiles(tiles: Tiles, compact: bool) -> Content:
     empty = tuple(Tile("") for _ in range(tiles.width))
     rows = [*tiles.rows, *([empty] * (tiles.height - len(tiles.rows)))]
     drawn = [Content(" ").join(tile(cell) for cell in row) for row in rows]
-    return Content("\n\n").join(drawn)
+    return Content("\n" if compact else "\n\n").join(drawn)
 
 
 def _key(letter: str, mark: Mark | None) -> Content:
+    """A key is two cells: the letter, and the glyph of what is known of it."""
     if mark is None:
-        return Content(letter)
+        return Content(f"{letter} ")
     if mark == "absent":
-        return Content.styled("·", "$secondary")
-    return Content.styled(letter.upper(), MARKS[mark][1])
+        return Content.styled("· ", "$secondary")
+    glyph, style, _ = MARKS[mark]
+    return Content.styled(f"{letter.upper()}{glyph}", style)
 
 
 def _keys(keys: Keys) -> Content:
     rows = [
-        Content(" " * number) + Content(" ").join(_key(letter, keys.marks.get(letter)) for letter in row)
+        Content(" " * number) + Content("").join(_key(letter, keys.marks.get(letter)) for letter in row)
         for number, row in enumerate(keys.rows)
     ]
     used = [mark for mark in ("here", "elsewhere", "absent") if mark in keys.marks.values()]
@@ -109,8 +115,8 @@ def _grids(grids: list[Grid]) -> Content:
     return Content("\n").join([rows[0], Content(""), *rows[1:]])
 
 
-def draw(panels: Iterable[Panel]) -> list[tuple[bool, Content]]:
-    """Panels as (private, styled text); neighbouring grids stand side by side."""
+def draw(panels: Iterable[Panel], compact: bool = False) -> list[tuple[bool, Content]]:
+    """Panels as (private, styled text); neighbouring grids stand side by side. `compact` saves rows."""
     drawn: list[tuple[bool, Content]] = []
     for kind, some in groupby(panels, key=lambda panel: (type(panel), panel.private)):
         group = list(some)
@@ -122,7 +128,7 @@ def draw(panels: Iterable[Panel]) -> list[tuple[bool, Content]]:
                 case Card():
                     content = _card(panel)
                 case Tiles():
-                    content = _tiles(panel)
+                    content = _tiles(panel, compact)
                 case Keys():
                     content = _keys(panel)
                 case Facts():
@@ -141,16 +147,16 @@ class BoardView(VerticalScroll):
     can_focus = False
 
     DEFAULT_CSS = """
-    BoardView { padding: 0 2; scrollbar-size-vertical: 1; }
-    BoardView .panel { width: 1fr; height: auto; margin: 1 0 0 0; }
+    BoardView { padding: 0 1; scrollbar-size-vertical: 1; }
+    BoardView .panel { width: 1fr; height: auto; margin: 1 0 0 1; }
     BoardView .private { border: round $border; border-title-color: $accent; border-title-align: right;
                          padding: 0 1; margin: 0; }
+    BoardView.-low .panel { margin: 0 0 0 1; }
     """
 
     def __init__(self, board: Board | None = None, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._board = board or Board()
-        self._private_open = True
 
     def compose(self) -> ComposeResult:
         """One box that holds the panels."""
@@ -160,12 +166,16 @@ class BoardView(VerticalScroll):
         """Draw what was given before there was a screen."""
         await self.show(self._board)
 
+    async def on_resize(self) -> None:
+        """Fit the tiles to the height."""
+        await self.show(self._board)
+
     async def show(self, board: Board) -> None:
         """Draw this board; keeps the widgets when the panels are of the same kinds."""
         self._board = board
-        if not self.is_mounted:
+        if not self.is_attached:
             return
-        drawn = draw(board.panels)
+        drawn = draw(board.panels, compact=self.size.height < TALL)
         box = self.query_one("#panels", Vertical)
         old = list(box.query(Static))
         same = len(old) == len(drawn) and all(w.has_class("private") == p for w, (p, _) in zip(old, drawn, strict=True))

@@ -94,7 +94,7 @@ class Dialogue(VerticalScroll):
         self._stale = True
 
     def _paint(self) -> None:
-        if not self._stale or not self.is_mounted:
+        if not self._stale or not self.is_attached:
             return
         self._stale = False
         live = self.query_one("#live", Static)

@@ -1,0 +1,377 @@
+"""The composition root: opens the log, the registry and the players, and deals sittings.
+
+Commands, screens and notebooks all come through here; below it, no floor knows another but by its port. Nothing is
+opened before it is needed: a person who looks at Home has started no model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from players.human import HumanPlayer
+from players.opening import Table
+from store.log import Log
+
+from games import catalog
+from games.engine import Game, Match, Role
+from players.base import PlayerError
+from players.ports import NoRecorder, Place
+from players.registry import Registry
+from players.spec import parse
+from playpen_tui import __version__
+from playpen_tui.settings import Settings
+from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
+from store.connection import default_path
+from store.errors import LogError
+
+if TYPE_CHECKING:
+    from store.queries import EpisodeLine
+
+BUILT_IN = "smollm2"
+"""The model that everybody has who installed the `local` extra."""
+
+
+@dataclass(frozen=True, slots=True)
+class GameCard:
+    """What a picker says of a game."""
+
+    name: str
+    title: str
+    summary: str
+    roles: tuple[Role, ...]
+    languages: tuple[str, ...]
+    experiments: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An episode that can go on."""
+
+    episode: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A finished episode in one line."""
+
+    episode: str
+    game: str
+    players: tuple[str, ...]
+    outcome: str | None
+    verdict: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What Home shows."""
+
+    place: str
+    default: Setup
+    unfinished: tuple[Unfinished, ...]
+    recent: tuple[Recent, ...]
+
+
+def expected() -> tuple[type[Exception], ...]:
+    """Exceptions whose message is a sentence for people; anything else is a fault of ours."""
+    from players.registry import RegistryError, UnknownPlayer
+    from players.spec import SpecError
+
+    return (
+        catalog.UnknownGame,
+        catalog.UnknownInstance,
+        BadSetup,
+        PlayerError,
+        LogError,
+        UnknownPlayer,
+        RegistryError,
+        SpecError,
+    )
+
+
+def described(setup: Setup) -> str:
+    """A setup in words: `Taboo, describer against smollm2`."""
+    try:
+        title = catalog.get(setup.game).title
+    except catalog.UnknownGame:
+        title = setup.game
+    people = [role for role, spec in setup.seats.items() if spec.startswith(HUMAN)]
+    others = list(dict.fromkeys(spec for spec in setup.seats.values() if not spec.startswith(HUMAN)))
+    words = [title]
+    if len(setup.seats) > 1 and people:
+        words.append(" and ".join(people))
+    text = ", ".join(words)
+    return f"{text} with {' and '.join(others)}" if others else text
+
+
+def built_in_ready() -> bool:
+    """Whether the built-in model can be started here: its runtime is installed and its weights are found."""
+    from players.weights import find
+
+    return find_spec("xllamacpp") is not None and find(BUILT_IN) is not None
+
+
+class Workbench:
+    """Everything a sitting needs, opened on first use and closed at the end: `async with Workbench(path) as bench`."""
+
+    def __init__(self, db: Path | None = None) -> None:
+        self.path = db or default_path()
+        self.named_db = str(db) if db is not None else None
+        self.settings = Settings()
+        self.notices: list[str] = []
+        self._log: Log | None = None
+        self._table: Table | None = None
+        self._registry: Registry | None = None
+        self._run: str | None = None
+        self._person: str | None = None
+        self._opening = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close players first: what they still have to say must find the log open."""
+        if self._table is not None:
+            await self._table.close()
+            self._table = None
+        if self._log is not None:
+            log, self._log = self._log, None
+            await asyncio.to_thread(log.close)
+
+    # what there is
+
+    async def log(self) -> Log:
+        """The log, opened (and made, where it is not there yet). Raises LogError."""
+        async with self._opening:
+            if self._log is None:
+                self._log = await asyncio.to_thread(Log.open, self.path)
+                self.notices += [str(notice) for notice in self._log.notices]
+        return self._log
+
+    @property
+    def registry(self) -> Registry:
+        """The model registry of this user."""
+        if self._registry is None:
+            self._registry = Registry.load()
+        return self._registry
+
+    def game(self, name: str) -> Game:
+        """The game of this name. Raises UnknownGame."""
+        return catalog.get(name)
+
+    def games(self) -> list[GameCard]:
+        """Every game that can be loaded."""
+        found: list[GameCard] = []
+        for name in catalog.names():
+            try:
+                game = catalog.get(name)
+                experiments = {lang: tuple(catalog.experiments(game, lang)) for lang in game.languages}
+            except Exception as error:  # somebody's broken game file must not take the picker down
+                self.notices.append(f"{name} cannot be loaded: {error}")
+                continue
+            found.append(GameCard(name, game.title, game.summary, game.roles, game.languages, experiments))
+        return found
+
+    async def partners(self) -> list[tuple[str, str]]:
+        """Whom one can play with, as (spec, label): built-in model, registry, servers found here, bots, people."""
+        found: dict[str, str] = {}
+        if built_in_ready():
+            found[BUILT_IN] = f"{BUILT_IN}  built in"
+        for name in self.registry.names():
+            found.setdefault(name, name)
+        for spec in await self._discovered():
+            found.setdefault(spec, spec)
+        if not built_in_ready():
+            found.pop(BUILT_IN, None)
+        found["bot"] = "bot  scripted, knows the game"
+        found["bot:random"] = "bot:random  scripted, knows nothing"
+        found[HUMAN] = "human  another person, here"
+        return list(found.items())
+
+    async def _discovered(self) -> list[str]:
+        from players.backends.discovery import discover
+
+        return [spec for server in await discover() for spec in server.specs()]
+
+    async def overview(self) -> Overview:
+        """What Home shows, read from the log."""
+        log = await self.log()
+        unfinished, recent, count, last = await asyncio.to_thread(
+            lambda: (
+                log.queries.unfinished(9),
+                log.queries.recent(12),
+                log.queries.count(),
+                log.queries.last_with_person(),
+            )
+        )
+        return Overview(
+            place=f"{self.path.name} · {count:,} episode{'' if count == 1 else 's'}",
+            default=self._default(last),
+            unfinished=tuple(Unfinished(e.id, _going(e)) for e in unfinished),
+            recent=tuple(
+                Recent(e.id, e.game, tuple(_names(e)), e.outcome, _verdict(e), _when(e.started_at)) for e in recent
+            ),
+        )
+
+    def _default(self, last: EpisodeLine | None) -> Setup:
+        """The same table as last time; at first, Taboo against the built-in model."""
+        partner = BUILT_IN if built_in_ready() else "bot"
+        if last is not None and last.game in catalog.names():
+            seats = {role: HUMAN if who.kind == "human" else who.name for role, who in last.seats.items()}
+            if set(seats) == set(catalog.get(last.game).roles):
+                return Setup(last.game, seats, language=last.language)
+        return Setup("taboo", {"describer": HUMAN, "guesser": partner})
+
+    # people
+
+    async def needs_consent(self) -> bool:
+        """Whether the person at this terminal was never asked about recording."""
+        log = await self.log()
+        return await asyncio.to_thread(log.people.current) is None
+
+    async def give_consent(self, level: str) -> None:
+        """Remember the answer under a new pseudonym."""
+        log = await self.log()
+        self._person = await asyncio.to_thread(lambda: log.people.new(level).id)
+
+    async def _pseudonym(self) -> str:
+        log = await self.log()
+        if self._person is None:
+            current = await asyncio.to_thread(log.people.current)
+            self._person = (current or await asyncio.to_thread(lambda: log.people.new("local"))).id
+        return self._person
+
+    # sittings
+
+    async def complete(self, setup: Setup) -> Setup:
+        """The setup with every seat named. Raises a sentence for what cannot be; opens no model."""
+        if setup.resume is not None:
+            log = await self.log()
+            logged = await asyncio.to_thread(log.history.episode, setup.resume)
+            seats = {role: HUMAN if who.kind == "human" else who.name for role, who in logged.seats.items()}
+            seats.update(setup.seats)
+            language = str(logged.instance.get("language", "en"))
+            return replace(setup, game=logged.game, seats=seats, language=language, resume=logged.id)
+        game = catalog.get(setup.game)
+        if setup.language not in game.languages:
+            raise catalog.UnknownInstance(
+                f"{game.name} is not there in {setup.language!r}; there are: {', '.join(game.languages)}"
+            )
+        seats = seating(game, setup.role, setup.partner, setup.seats, BUILT_IN)
+        for spec in seats.values():
+            parse(spec)
+        if setup.instance is not None:
+            catalog.instance(game, setup.instance)
+        return replace(setup, seats=seats)
+
+    async def deal(self, setup: Setup, avoid: str | None = None) -> Sitting:
+        """A sitting ready to be played: players opened, match dealt or replayed. `avoid` is an instance to pass over.
+
+        Raises PlayerError, LogError, UnknownPlayer and the like, each with one sentence.
+        """
+        setup = await self.complete(setup)
+        episode = None
+        if setup.resume is not None:
+            match, episode = await self._resumed(setup.resume)
+            setup = replace(setup, instance=match.instance.name)
+        else:
+            game = catalog.get(setup.game)
+            instance, seed = choose(setup, game, avoid)
+            match = Match.new(game, instance, seed)
+        players = {role: await self._open(spec, match.game, role, setup) for role, spec in setup.seats.items()}
+        if not setup.record:
+            return Sitting(setup, match, players, NoRecorder(), "" if episode is None else episode)
+        log = await self.log()
+        if self._run is None:
+            self._run = await asyncio.to_thread(log.new_run, "play", {"seats": dict(setup.seats)}, None, __version__)
+        return Sitting(setup, match, players, log.recorder, episode, Place(run=self._run))
+
+    async def _resumed(self, id: str) -> tuple[Match, str]:
+        log = await self.log()
+        logged = await asyncio.to_thread(log.history.episode, id)
+        if logged.outcome is not None:
+            raise BadSetup(f"episode {logged.id} is over ({logged.outcome}); there is nothing to go on with")
+        game = catalog.get(logged.game)
+        if game.version != logged.version:
+            raise BadSetup(
+                f"episode {logged.id} was played with {logged.game}@{logged.version}, and this is @{game.version}"
+            )
+        instance = game.instance_type.model_validate(logged.instance)
+        return Match.replay(game, instance, logged.seed, logged.texts), logged.id
+
+    async def _open(self, spec: str, game: Game, role: Role, setup: Setup) -> Any:
+        if parse(spec).kind == HUMAN:
+            return HumanPlayer(await self._pseudonym() if setup.record else "")
+        if self._table is None:
+            log = await self.log()
+            self._table = Table(self.registry, history=log.history)
+        return await self._table.open(spec, game=game, role=role, assist=setup.assist)
+
+
+def requested(
+    game: str | None,
+    role: Role | None,
+    partner: str | None,
+    seats: Mapping[Role, str],
+    experiment: str | None,
+    instance: str | None,
+    split: Any,
+    seed: int | None,
+    language: str | None,
+    resume: str | None,
+    assist: bool | None,
+    record: bool,
+) -> Setup:
+    """A setup from what stands on a command line. A named instance is taken from wherever it is."""
+    return Setup(
+        game=game or "",
+        seats=seats,
+        role=role,
+        partner=partner,
+        instance=instance,
+        experiment=experiment,
+        split=split or "train",
+        language=language or "en",
+        seed=seed,
+        assist=assist,
+        record=record,
+        resume=resume,
+    )
+
+
+def _names(episode: EpisodeLine) -> list[str]:
+    return list(
+        dict.fromkeys("you" if who.kind == "human" else who.name.partition("?")[0] for who in episode.seats.values())
+    )
+
+
+def _going(episode: EpisodeLine) -> str:
+    names = " · ".join(_names(episode))
+    return f"{episode.game} · {names} · turn {episode.plies + 1} · {_when(episode.started_at)}"
+
+
+def _verdict(episode: EpisodeLine) -> str:
+    if episode.outcome is None:
+        return "unfinished"
+    score = "" if episode.main is None else f" · {episode.main:.4g}"
+    return f"{episode.reason or episode.outcome}{score}"
+
+
+def _when(moment: datetime) -> str:
+    local = moment.astimezone()
+    today = datetime.now().astimezone().date()
+    days = (today - local.date()).days
+    return f"{local:%H:%M}" if days == 0 else "yesterday" if days == 1 else f"{local:%Y-%m-%d}"
