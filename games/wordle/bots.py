@@ -20,9 +20,9 @@ from games.wordle.feedback import COLOURS, LENGTH, Try, colour, consistent, fits
 from games.wordle.words import PACKAGE
 
 CRITIC = "critic"
-SHORT = 60
+SHORT = 50
 """A list of candidates this long or shorter is split by trying out guesses."""
-PROBES = 90
+PROBES = 40
 """How many guesses are tried out on a short list."""
 
 
