@@ -71,7 +71,7 @@ async def _turn(
         await keep()
         emit(Failed(role, error))
         raise
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, Exception):  # cancelled, or a bug: what was sampled is kept all the same
         await asyncio.shield(keep())
         raise
     await keep(but=reply.call)
