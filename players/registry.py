@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, cast
 
 from games.catalog import nearest
+from players.base import PlayerError
 from players.spec import BACKENDS, SAMPLING, SpecError, base_url, check_setting, parse
 
 Entries: TypeAlias = dict[str, "ModelEntry"]
@@ -30,6 +31,13 @@ class UnknownPlayer(LookupError):
     """Nobody has this name. The message names the nearest names; wrong usage."""
 
     exit_code: ClassVar[int] = 2
+
+
+class NoSuchModel(PlayerError):
+    """A model that was named is not here: not served, not installed, not downloaded. Nothing takes its place."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("not_found", message)
 
 
 class RegistryError(ValueError):
@@ -83,6 +91,15 @@ _CLEMCORE = {
     "huggingface_local": {"backend": "transformers"},
 }
 """clemcore's backends that can be reached from here, and how."""
+
+
+def data_dir() -> Path:
+    """The user's data directory of this program, where weights lie; `$XDG_DATA_HOME` holds on every system."""
+    if home := os.environ.get("XDG_DATA_HOME"):
+        return Path(home) / "playpen-tui"
+    import platformdirs
+
+    return platformdirs.user_data_path("playpen-tui")
 
 
 def config_dir() -> Path:

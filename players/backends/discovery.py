@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
@@ -183,3 +184,23 @@ def find_llama(servers: Iterable[Server]) -> tuple[Server, str] | None:
 
 def _bareness(model: str) -> int:
     return 0 if re.search("instruct|chat", model, re.IGNORECASE) else 2 if re.search("base|text", model) else 1
+
+
+def llama_weights(models: Path, hub: Path | None = None) -> Path | None:
+    """Llama weights on disk: a GGUF file or a model folder in `models`, or a snapshot in the hub's cache."""
+    for path in sorted(models.glob("*")) if models.is_dir() else []:
+        if is_llama(path.name) and (path.suffix == ".gguf" or (path / "config.json").is_file()):
+            return path
+    hub = hub or hub_cache()
+    for config in sorted(hub.glob("models--*/snapshots/*/config.json")):
+        if is_llama(config.parents[2].name.rpartition("--")[2]):
+            return config.parent
+    return None
+
+
+def hub_cache() -> Path:
+    """Where Hugging Face's tools keep what they download."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache)
+    home = os.environ.get("HF_HOME")
+    return (Path(home) if home else Path.home() / ".cache" / "huggingface") / "hub"

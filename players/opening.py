@@ -1,0 +1,282 @@
+"""From a spec to somebody who sits there: opens players, and keeps what they share until the table is cleared.
+
+Whatever was named is what plays, or there is an error that says how to get it: no model ever stands in for another.
+A `Table` opens all seats of a match and closes their backends; two seats of one model share one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+from urllib.parse import urlsplit
+
+from games.catalog import nearest
+from games.engine import Game, Role
+from players.backends import discovery
+from players.backends.chat import ChatClient, Client, is_loopback
+from players.base import Identity, Player, PlayerError
+from players.human import HumanPlayer
+from players.model import ModelPlayer
+from players.ports import History
+from players.registry import LLAMA, ModelEntry, NoSuchModel, Registry, UnknownPlayer, data_dir
+from players.scripted import BotPlayer, ReplayPlayer
+from players.spec import PlayerSpec, parse
+
+OPENAI_URL = "https://api.openai.com/v1"
+VLLM_URL = "http://127.0.0.1:8000/v1"
+LOCAL = 'pip install "playpen-tui[local]"'
+GET = "playpen-tui models get"
+
+Pool: TypeAlias = dict[tuple[str, ...], tuple[Client, str]]
+"""Clients and what pins their models, by how they are reached."""
+
+
+def check(spec: str | PlayerSpec, *, game: Game, role: Role, registry: Registry) -> PlayerSpec:
+    """The spec, if it names somebody who could sit there; opens nothing. Raises SpecError or UnknownPlayer."""
+    found = parse(spec) if isinstance(spec, str) else spec
+    if role not in game.roles:
+        raise UnknownPlayer(f"{game.name} has no role {role!r}; {nearest(role, game.roles)}")
+    bots = game.bots()
+    if found.kind == "bot" and (found.name or "competent") not in bots:
+        raise UnknownPlayer(f"{game.name} has no bot {found.name!r}; {nearest(found.name, list(bots))}")
+    if found.kind == "name" and found.name != LLAMA:
+        registry.get(found.name, tuple(f"bot:{bot}" for bot in bots))
+    return found
+
+
+async def open_player(
+    spec: str | PlayerSpec,
+    *,
+    game: Game,
+    role: Role,
+    registry: Registry,
+    history: History | None = None,
+    assist: bool | None = None,
+    language: str = "en",
+    person: str = "",
+    pool: Pool | None = None,
+) -> Player:
+    """The player of this spec for one seat.
+
+    `assist` is what the person asked for; a spec's own `assist=` goes before it, and where neither speaks the
+    registry entry decides. `person` is the pseudonym for a bare `human`. With `pool` the backend is shared and its
+    owner closes it; without, the player is a `ModelPlayer` that closes its own. Raises SpecError and UnknownPlayer
+    (wrong usage) and PlayerError (NoSuchModel where a model is not here).
+    """
+    found = check(spec, game=game, role=role, registry=registry)
+    if found.kind == "human":
+        return HumanPlayer(found.name or person, name=found.head, code=found.code)
+    if found.kind == "bot":
+        name = found.name or "competent"
+        return BotPlayer(game, name, game.bots()[name])
+    if found.kind == "replay":
+        return _replay(found.name, game, role, history, language)
+    return await _model(found, registry, assist, pool)
+
+
+def _replay(name: str, game: Game, role: Role, history: History | None, language: str) -> ReplayPlayer:
+    if history is None:
+        raise PlayerError("gone", f"replay:{name} needs a log to read from: name one with --db")
+    try:
+        episode = history.episode(name)
+    except LookupError as error:
+        raise UnknownPlayer(str(error.args[0] if error.args else error)) from error
+    if episode.game != game.name:
+        raise UnknownPlayer(f"episode {episode.id} is of {episode.game}, not of {game.name}; name one of {game.name}")
+    spoken = episode.instance.get("language", language)
+    if spoken != language:
+        raise UnknownPlayer(f"episode {episode.id} is in {spoken!r}, this match in {language!r}; use --lang {spoken}")
+    return ReplayPlayer(episode, role)
+
+
+async def _model(spec: PlayerSpec, registry: Registry, assist: bool | None, pool: Pool | None) -> ModelPlayer:
+    entry = await _entry(spec, registry)
+    sampling = {**entry.sampling, **spec.sampling}
+    asked = spec.settings.get("assist", assist)
+    shared: Pool = {} if pool is None else pool
+    client, revision = await _client(entry, spec.settings, shared)
+    identity = Identity("model", spec.head, revision, entry.adapter, sampling)
+    helped = bool(entry.assist if asked is None else asked)
+    return ModelPlayer(identity, client, sampling, assist=helped, owner=pool is None)
+
+
+async def _entry(spec: PlayerSpec, registry: Registry) -> ModelEntry:
+    """How to reach the model that was named."""
+    if spec.kind != "name":
+        return ModelEntry(spec.head, spec.kind, spec.name, source="spec")
+    if spec.name == LLAMA and LLAMA not in registry.entries:
+        return await find_llama(registry)
+    return registry.get(spec.name)
+
+
+async def find_llama(registry: Registry) -> ModelEntry:
+    """The Llama of this machine: one that a server here serves, else weights that lie here.
+
+    The user's own entry `llama` goes before both and is not looked at here. Raises NoSuchModel with the ways out.
+    """
+    served = discovery.find_llama(await discovery.discover())
+    if served is not None:
+        server, model = served
+        return ModelEntry(LLAMA, "openai", model, base_url=server.base_url, revision=f"{model} @ {server.title}")
+    models = data_dir() / "models"
+    weights = discovery.llama_weights(models)
+    if weights is None:
+        raise NoSuchModel(
+            f"no Llama was found: add an entry [models.llama] to {registry.path}, or start a server on this machine"
+            f" that serves one (such as: ollama run llama3.2), or put the weights of one (GGUF) into {models}"
+        )
+    if weights.suffix == ".gguf":
+        return ModelEntry(LLAMA, "llamacpp", str(weights))
+    return ModelEntry(LLAMA, "transformers", str(weights))
+
+
+async def _client(entry: ModelEntry, settings: Mapping[str, Any], pool: Pool) -> tuple[Client, str]:
+    """A client for the entry, an opened one if the pool has it, and what pins its model."""
+    access = {key: settings[key] for key in ("base_url", "api_key_env", "timeout", "threads") if key in settings}
+    key = (entry.backend, entry.model, entry.base_url, entry.api_key_env, repr(entry.extra_body), repr(access))
+    if key not in pool:
+        pool[key] = await _open(entry, access)
+    return pool[key]
+
+
+async def _open(entry: ModelEntry, access: Mapping[str, Any]) -> tuple[Client, str]:
+    if entry.backend == "llamacpp":
+        return await _embedded(entry, int(access.get("threads", 1)))
+    if entry.backend == "transformers":
+        raise NoSuchModel(
+            f"{entry.model} cannot be played directly yet, that comes with the train extra: serve it with"
+            f" `vllm serve {entry.model}` and sit it down as vllm:{entry.model}, or take a GGUF file with llamacpp:FILE"
+        )
+    client = _remote(entry, access)
+    if entry.backend == "vllm":
+        try:
+            await _served(client, entry)
+        except PlayerError:
+            await client.aclose()
+            raise
+    return client, entry.revision or f"{entry.model} @ {client.name}"
+
+
+def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
+    """The client of a server. A key goes only to the address it was given for."""
+    moved = access.get("base_url", "")
+    if entry.backend == "vllm":
+        url = moved or entry.base_url or VLLM_URL
+        usual = "VLLM_API_KEY" if is_loopback(urlsplit(url).hostname or "") else ""
+        needed = False
+    else:
+        url = moved or entry.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+        usual = "" if moved or entry.base_url else "OPENAI_API_KEY"
+        needed = bool(usual) and not is_loopback(urlsplit(url).hostname or "")
+    named = access.get("api_key_env", "") or ("" if moved else entry.api_key_env)
+    variable = named or usual
+    secret = os.environ.get(variable, "") if variable else ""
+    if not secret.strip() and (needed or named):
+        raise PlayerError(
+            "unauthorized",
+            f"{entry.name} needs a key in ${variable}: set that variable, or name another with ?api_key_env=NAME",
+        )
+    more: dict[str, Any] = {"timeout": float(access["timeout"])} if "timeout" in access else {}
+    return ChatClient(url, entry.model, secret or None, extra_body=entry.extra_body, key_env=variable, **more)
+
+
+async def _served(client: ChatClient, entry: ModelEntry) -> None:
+    """Make sure that a vLLM server is there and has the model: it refuses connections while it starts."""
+    try:
+        models = await client.models()
+    except PlayerError as error:
+        if error.kind not in ("refused", "timeout"):
+            raise
+        raise PlayerError(
+            "refused",
+            f"no vLLM server answers at {client.name}: start one with `vllm serve {entry.model}` and wait until it is"
+            " ready, or name another with ?base_url=URL",
+        ) from error
+    if entry.model not in models:
+        listed = ", ".join(models[:12]) or "nothing"
+        raise NoSuchModel(f"the server at {client.name} does not serve {entry.model!r}; it offers {listed}")
+
+
+async def _embedded(entry: ModelEntry, threads: int) -> tuple[Client, str]:
+    """The model inside this process."""
+    named = Path(entry.model).expanduser()
+    is_file = named.suffix == ".gguf" or len(named.parts) > 1
+    if is_file and not named.is_file():
+        raise NoSuchModel(f"there is no file {entry.model}: name a GGUF file, or bring one with `{GET} FILE-OR-HUB-ID`")
+    try:
+        from players.backends.embedded import embedded_client, find_weights
+
+        path = named if is_file else find_weights(entry.model)
+        if path is None:
+            raise NoSuchModel(f"the weights of {entry.model} are not here: {LOCAL}, then {GET} {entry.model}")
+        revision = entry.revision or await asyncio.to_thread(file_revision, path)
+        client = await embedded_client(path, name=entry.name, threads=threads)
+    except ModuleNotFoundError as error:
+        if error.name != "xllamacpp":
+            raise
+        raise NoSuchModel(f"{entry.name} runs in llama.cpp, which is missing: {LOCAL}, then {GET} smollm2") from error
+    return client, revision
+
+
+def file_revision(path: Path) -> str:
+    """Name and SHA-256 (first 16 digits) of a file: what pins weights that lie here. Reads it all, 1 s per GB or so."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return f"{path.name} @ sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
+
+
+class Table:
+    """The seats of one match or many: `async with Table(registry) as table: await table.seats({...}, game=game)`."""
+
+    def __init__(self, registry: Registry, *, history: History | None = None, person: str = "") -> None:
+        self.registry = registry
+        self.history = history
+        self.person = person
+        self._pool: Pool = {}
+        self._one = asyncio.Lock()
+
+    async def seat(
+        self, spec: str | PlayerSpec, *, game: Game, role: Role, assist: bool | None = None, language: str = "en"
+    ) -> Player:
+        """Open one player; see `open_player`. Its backend stays open until the table is closed."""
+        async with self._one:
+            return await open_player(
+                spec,
+                game=game,
+                role=role,
+                registry=self.registry,
+                history=self.history,
+                assist=assist,
+                language=language,
+                person=self.person,
+                pool=self._pool,
+            )
+
+    async def seats(
+        self, specs: Mapping[Role, str], *, game: Game, assist: bool | None = None, language: str = "en"
+    ) -> dict[Role, Player]:
+        """Open all seats. What is wrong with any name is said before the first backend is started."""
+        found = {r: check(spec, game=game, role=r, registry=self.registry) for r, spec in specs.items()}
+        return {r: await self.seat(s, game=game, role=r, assist=assist, language=language) for r, s in found.items()}
+
+    async def aclose(self) -> None:
+        """Close every backend, also when closing one of them fails."""
+        clients = [client for client, _ in self._pool.values()]
+        self._pool.clear()
+        results = await asyncio.gather(*(client.aclose() for client in clients), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
