@@ -12,15 +12,15 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from playpen_tui.actions import Action, bindings, of
+from playpen_tui.consent import CONSENT
 from playpen_tui.messages import Go, Sit
 from playpen_tui.screens.dialogs import Choose, TextDialog, help_text
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.text import ControlFilter, one_line
 from playpen_tui.theme import THEMES
-from playpen_tui.workbench import CONSENT, Workbench, expected
+from playpen_tui.workbench import Workbench, expected
 
-SMALL = (60, 18)
-"""Columns and rows below which the app only says that it needs more room."""
+FAULT = "The log is as it was. `playpen-tui --debug play … --plain` shows where it happened."
 
 
 class PlaypenApp(App[int]):
@@ -97,6 +97,10 @@ class PlaypenApp(App[int]):
             sitting = await self.bench.deal(setup, avoid=message.avoid)
         except expected() as error:
             self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+            return
+        except Exception as error:
+            self.log.error(error)
+            await self.push_screen(TextDialog("A fault of ours", f"{type(error).__name__}: {error}\n\n{FAULT}"))
             return
         from playpen_tui.screens.play import PlayScreen
 

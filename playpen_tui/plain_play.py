@@ -16,11 +16,12 @@ from pathlib import Path
 from games.boards import Field
 from games.engine import Match
 from players.base import Event, Failed, PlayerError, Thinking
+from playpen_tui.consent import CONSENT
 from playpen_tui.plain_board import lines as board_lines
 from playpen_tui.plain_text import plain
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.transcript import entries
-from playpen_tui.workbench import CONSENT, Workbench
+from playpen_tui.workbench import Workbench
 
 WORDS = {"success": "won", "failure": "lost", "aborted": "aborted", "draw": "draw"}
 

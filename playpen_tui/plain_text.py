@@ -46,6 +46,12 @@ def one_line(text: str, limit: int = 200) -> str:
     return clean(" ".join(text[: limit * 4].split()), limit)
 
 
+def short(text: str, width: int) -> str:
+    """The cleaned text on one line of at most `width` characters, with an ellipsis where it was cut."""
+    line = clean(" ".join(text[: width * 4 + 16].split()), None)
+    return line if len(line) <= width else line[: max(0, width - 1)] + "…"
+
+
 def plain(text: str) -> str:
     """The cleaned text on a single line of any length: for output that is read aloud or piped."""
     return clean(" ".join(text.split()), 2_000)

@@ -15,13 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from players.human import HumanPlayer
-from players.opening import Table
 from store.log import Log
 
 from games import catalog
 from games.engine import Game, Match, Role
-from players.base import PlayerError
+from players.base import Player, PlayerError
+from players.opening import Table, check
 from players.ports import NoRecorder, Place
 from players.registry import Registry
 from players.spec import parse
@@ -145,7 +144,7 @@ class Workbench:
     async def close(self) -> None:
         """Close players first: what they still have to say must find the log open."""
         if self._table is not None:
-            await self._table.close()
+            await self._table.aclose()
             self._table = None
         if self._log is not None:
             log, self._log = self._log, None
@@ -186,25 +185,23 @@ class Workbench:
         return found
 
     async def partners(self) -> list[tuple[str, str]]:
-        """Whom one can play with, as (spec, label): built-in model, registry, servers found here, bots, people."""
+        """Whom one can play with, as (spec, what it is): built-in model, registry, servers found here, bots, people."""
         found: dict[str, str] = {}
-        if built_in_ready():
-            found[BUILT_IN] = f"{BUILT_IN}  built in"
         for name in self.registry.names():
-            found.setdefault(name, name)
+            if name != BUILT_IN or built_in_ready():
+                found[name] = self.registry.entries[name].description or self.registry.entries[name].model
         for spec in await self._discovered():
-            found.setdefault(spec, spec)
-        if not built_in_ready():
-            found.pop(BUILT_IN, None)
-        found["bot"] = "bot  scripted, knows the game"
-        found["bot:random"] = "bot:random  scripted, knows nothing"
-        found[HUMAN] = "human  another person, here"
-        return list(found.items())
+            found.setdefault(spec, "served on this machine")
+        found["bot"] = "scripted, knows the game well"
+        found["bot:random"] = "scripted, knows only the form"
+        found[HUMAN] = "another person at this terminal"
+        first = [spec for spec in (BUILT_IN,) if spec in found]
+        return [(spec, found[spec]) for spec in [*first, *(other for other in found if other not in first)]]
 
     async def _discovered(self) -> list[str]:
         from players.backends.discovery import discover
 
-        return [spec for server in await discover() for spec in server.specs()]
+        return [f"openai:{model}?base_url={server.base_url}" for server in await discover() for model in server.models]
 
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""
@@ -271,8 +268,8 @@ class Workbench:
                 f"{game.name} is not there in {setup.language!r}; there are: {', '.join(game.languages)}"
             )
         seats = seating(game, setup.role, setup.partner, setup.seats, BUILT_IN)
-        for spec in seats.values():
-            parse(spec)
+        for role, spec in seats.items():
+            check(spec, game=game, role=role, registry=self.registry)
         if setup.instance is not None:
             catalog.instance(game, setup.instance)
         return replace(setup, seats=seats)
@@ -291,7 +288,7 @@ class Workbench:
             game = catalog.get(setup.game)
             instance, seed = choose(setup, game, avoid)
             match = Match.new(game, instance, seed)
-        players = {role: await self._open(spec, match.game, role, setup) for role, spec in setup.seats.items()}
+        players = {role: await self._open(spec, match, role, setup) for role, spec in setup.seats.items()}
         if not setup.record:
             return Sitting(setup, match, players, NoRecorder(), "" if episode is None else episode)
         log = await self.log()
@@ -312,13 +309,14 @@ class Workbench:
         instance = game.instance_type.model_validate(logged.instance)
         return Match.replay(game, instance, logged.seed, logged.texts), logged.id
 
-    async def _open(self, spec: str, game: Game, role: Role, setup: Setup) -> Any:
-        if parse(spec).kind == HUMAN:
-            return HumanPlayer(await self._pseudonym() if setup.record else "")
+    async def _open(self, spec: str, match: Match, role: Role, setup: Setup) -> Player:
+        game = match.game
         if self._table is None:
-            log = await self.log()
-            self._table = Table(self.registry, history=log.history)
-        return await self._table.open(spec, game=game, role=role, assist=setup.assist)
+            history = (await self.log()).history if setup.record or parse(spec).kind == "replay" else None
+            self._table = Table(self.registry, history=history)
+        if parse(spec).kind == HUMAN:
+            self._table.person = await self._pseudonym() if setup.record else ""
+        return await self._table.seat(spec, game=game, role=role, assist=setup.assist, language=match.instance.language)
 
 
 def requested(

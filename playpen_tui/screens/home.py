@@ -14,7 +14,7 @@ from textual.widgets import Footer, Static
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
 from playpen_tui.sitting import Setup
-from playpen_tui.text import one_line
+from playpen_tui.text import short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.workbench import Overview, Workbench, described
 
@@ -34,9 +34,9 @@ class HomeScreen(Screen[None]):
     BINDINGS = bindings("home")
     DEFAULT_CSS = """
     HomeScreen { background: $background; }
-    HomeScreen #top { height: 1; margin: 1 3 0 3; }
+    HomeScreen #top { height: 2; padding: 1 3 0 3; }
     HomeScreen #rows { padding: 1 3; scrollbar-size-vertical: 1; }
-    HomeScreen #rows Static { height: auto; }
+    HomeScreen #rows Static { width: 1fr; height: auto; }
     HomeScreen Footer { background: $background; }
     """
 
@@ -71,10 +71,10 @@ class HomeScreen(Screen[None]):
         self._draw(self.overview)
 
     def _draw(self, overview: Overview | None) -> None:
-        width = max(40, self.size.width - 8)
+        width = max(40, self.size.width - 7)
         here = overview.place if overview else "opening the log …"
         gap = max(1, width - len("playpen") - len(here))
-        right = Content.styled(" " * gap + one_line(here), "$secondary")
+        right = Content.styled(" " * gap + short(here, width - 8), "$secondary")
         self.query_one("#top", Static).update(Content.styled("playpen", "bold $accent") + right)
         if overview is None:
             return
@@ -82,7 +82,7 @@ class HomeScreen(Screen[None]):
         rows.append(_Row("", Content.styled("another game, another seat, another partner", "$secondary"), "p"))
         lines = self._lines(rows, width)
         unfinished = [
-            _Row("Go on" if n == 0 else "", Content(one_line(u.line, width - NAME - 8)), str(n + 1))
+            _Row("Go on" if n == 0 else "", Content(short(u.line, width - NAME - 4)), str(n + 1))
             for n, u in enumerate(overview.unfinished[:9])
         ]
         if unfinished:
@@ -91,9 +91,12 @@ class HomeScreen(Screen[None]):
         for number, episode in enumerate(overview.recent):
             glyph = GLYPHS.get(episode.outcome, "…")
             style = {"success": "$success", "failure": "$error"}.get(episode.outcome or "", "$warning")
+            room = width - NAME - 2 - len(episode.when) - 2
+            name, who = min(18, room // 3), min(26, room // 3)
+            rest = room - name - who - 2
             body = Content.styled(f"{glyph} ", style) + Content(
-                f"{one_line(episode.game, 18):<18} {one_line(' · '.join(episode.players), 24):<24} "
-                f"{one_line(episode.verdict, max(8, width - 76)):<{max(8, width - 76)}}"
+                f"{short(episode.game, name):<{name}} {short(' · '.join(episode.players), who):<{who}} "
+                f"{short(episode.verdict, rest)}"
             )
             recent.append(_Row("Recent" if number == 0 else "", body, episode.when))
         if recent:

@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
 from playpen_tui.sitting import HUMAN, Setup, seating
-from playpen_tui.text import one_line
+from playpen_tui.text import one_line, short
 from playpen_tui.workbench import GameCard, Workbench
 
 ANY = "any"
@@ -24,13 +24,15 @@ class PickScreen(Screen[None]):
     BINDINGS = bindings("pick")
     DEFAULT_CSS = """
     PickScreen { background: $background; }
-    PickScreen #pick-title { margin: 1 3 0 3; color: $accent; text-style: bold; }
-    PickScreen #columns { height: 1fr; margin: 1 2; }
+    PickScreen #pick-title { padding: 1 3 0 3; color: $accent; text-style: bold; }
+    PickScreen #columns { height: 1fr; padding: 1 2; }
     PickScreen .column { width: 1fr; padding: 0 1; }
     PickScreen .column.first { width: 1.4fr; }
     PickScreen .head { color: $secondary; margin: 0 0 1 0; }
-    PickScreen OptionList { border: none; background: $background; padding: 0; height: 1fr; }
-    PickScreen #summary { margin: 0 3; height: 3; color: $secondary; }
+    PickScreen OptionList, PickScreen OptionList:focus {
+        border: none; background: $background; padding: 0; height: 1fr;
+    }
+    PickScreen #summary { padding: 0 3; height: 3; color: $secondary; }
     PickScreen Footer { background: $background; }
     """
 
@@ -45,7 +47,7 @@ class PickScreen(Screen[None]):
         """Four columns and a summary of the game under the cursor."""
         yield Static("What shall it be?", id="pick-title")
         with Horizontal(id="columns"):
-            for name, head in (("game", "game"), ("seat", "you are"), ("partner", "with"), ("material", "words")):
+            for name, head in (("game", "game"), ("seat", "you are"), ("partner", "with"), ("material", "material")):
                 with Vertical(classes="column first" if name == "game" else "column"):
                     yield Static(head, classes="head")
                     yield OptionList(id=f"pick-{name}")
@@ -62,7 +64,7 @@ class PickScreen(Screen[None]):
         games.focus()
         self._partners = await self.bench.partners()
         partners = self._list("partner")
-        partners.add_options([Option(Content(one_line(label)), id=spec) for spec, label in self._partners])
+        partners.add_options([Option(Content(short(spec, 40)), id=spec) for spec, _ in self._partners])
         partners.highlighted = 0
 
     def _list(self, name: str) -> OptionList:
@@ -74,10 +76,10 @@ class PickScreen(Screen[None]):
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Another game has other seats and words."""
+        self._summarise()
         if event.option_list.id != "pick-game" or event.option.id is None:
             return
         card = self._games[event.option.id]
-        self.query_one("#summary", Static).update(Content(one_line(card.summary, 300)))
         seats = self._list("seat")
         seats.clear_options()
         seats.add_options([Option(Content(one_line(role)), id=role) for role in card.roles])
@@ -92,6 +94,13 @@ class PickScreen(Screen[None]):
                 label = f"{language} · {experiment.replace('_', ' ')}"
                 material.add_option(Option(Content(one_line(label)), id=f"{language}/{experiment}"))
         material.highlighted = 0
+
+    def _summarise(self) -> None:
+        card = self._games.get(self._at("game") or "")
+        partner = self._at("partner")
+        about = dict(self._partners).get(partner or "", "")
+        lines = [card.summary if card else "", f"{partner}: {about}" if about else ""]
+        self.query_one("#summary", Static).update(Content("\n".join(one_line(line, 300) for line in lines)))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter anywhere sits down."""

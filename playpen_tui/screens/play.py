@@ -92,7 +92,10 @@ class PlayScreen(Screen[None]):
         self._driver = self._drive()
 
     def _hear(self, event: Event) -> None:
+        if event.role in self.sitting.humans:
+            return
         self.query_one(Seats).hear(event)
+        self.refresh_bindings()
         dialogue = self.query_one(Dialogue)
         state = self.query_one(Seats).states[event.role]
         if isinstance(event, Token) and not event.reasoning and self._may_watch(event.role):
@@ -128,6 +131,7 @@ class PlayScreen(Screen[None]):
         await self.query_one(Dialogue).show(entries(match, eyes), sitting.names(), mine)
         waiting = sitting.waiting_for
         self.query_one(Seats).turn(match.turn, waiting is not None)
+        self.refresh_bindings()
         composer = self.query_one(Composer)
         if match.over:
             composer.display = False
@@ -169,6 +173,7 @@ class PlayScreen(Screen[None]):
             "   ctrl+r ask again   esc leave", "$secondary"
         )
         box.update(line if text else "")
+        self.refresh_bindings()
 
     # keys
 
@@ -189,10 +194,6 @@ class PlayScreen(Screen[None]):
                 return
         composer.complain(self.sitting.problems(answers))
 
-    def on_input_submitted(self) -> None:
-        """Enter on a line."""
-        self.action_send()
-
     def action_send(self) -> None:
         """Say what is written."""
         composer = self.query_one(Composer)
@@ -209,30 +210,39 @@ class PlayScreen(Screen[None]):
             composer.display = False
 
     def action_stop(self) -> None:
-        """Stop a model that is at work; else clear the line; else leave the table."""
-        seats = self.query_one(Seats)
+        """Stop a model that is at work."""
         role = self.sitting.match.turn
+        if role is None or self._driver is None:
+            return
+        self._driver.cancel()
+        self.query_one(Seats).stopped(role)
+        self.query_one(Dialogue).quiet()
+        self._say_trouble(f"you stopped {self.sitting.names()[role]}")
+
+    def action_away(self) -> None:
+        """Clear a draft; without one, leave the table."""
         composer = self.query_one(Composer)
-        if seats.busy and role is not None and self._driver is not None:
-            self._driver.cancel()
-            seats.stopped(role)
-            self.query_one(Dialogue).quiet()
-            self._say_trouble(f"you stopped {self.sitting.names()[role]}")
-        elif composer.display and composer.draft:
+        if composer.display and composer.draft:
             composer.clear_answers()
             self.notify("cleared; up brings it back, esc again leaves", markup=False, timeout=3)
-        else:
-            self.leave()
-
-    def leave(self) -> None:
-        """Go home; an unfinished episode waits in the log."""
+            return
         self.workers.cancel_node(self)
         self.app.post_message(Go("home"))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what can be done now."""
+        if not self.is_attached or not self.query(Composer):
+            return True
+        if action == "send":
+            return self.query_one(Composer).display
+        if action in ("stop", "away"):
+            return self.query_one(Seats).busy == (action == "stop")
+        if action == "retry":
+            return bool(self._trouble)
+        return True
+
     def action_retry(self) -> None:
         """Ask again whose turn it is."""
-        if self.sitting.match.over or (self._driver is not None and self._driver.is_running and not self._trouble):
-            return
         self._go_on()
         self.call_later(self._show)
 

@@ -125,10 +125,10 @@ class Composer(Vertical):
         """The answers changed."""
 
     DEFAULT_CSS = """
-    Composer { height: auto; padding: 0 1; }
+    Composer { height: auto; padding: 0 2; }
     Composer Horizontal { height: 1; }
     Composer .label { width: auto; color: $secondary; }
-    Composer #problems { height: auto; max-height: 3; color: $error; padding: 0 0 0 2; }
+    Composer #problems { height: auto; max-height: 3; color: $error; padding: 0; }
     Composer #problems.hint { color: $secondary; }
     Composer Input { background: transparent; border: none; padding: 0; height: 1; }
     """

@@ -56,8 +56,7 @@ class Dialogue(VerticalScroll):
         yield Static("", id="live", classes="idle")
 
     def on_mount(self) -> None:
-        """Follow the end, and paint streamed text in a steady rhythm."""
-        self.anchor()
+        """Paint streamed text in a steady rhythm."""
         self.set_interval(0.1, self._paint)
 
     async def show(self, entries: Sequence[Entry], names: Mapping[Role, str], mine: frozenset[Role]) -> None:
@@ -65,8 +64,8 @@ class Dialogue(VerticalScroll):
         window = list(entries[-WINDOW:])
         renamed = names != self._names or mine != self._mine
         self._names, self._mine = dict(names), mine
-        width = max((len(name) for name in names.values()), default=8)
-        width = min(width, 14)
+        follow = self._at_end
+        width = min(max((len(name) for name in names.values()), default=8), 14)
         known = len(self._shown)
         appended = not renamed and len(window) >= known and window[:known] == self._shown
         if not appended:
@@ -81,6 +80,7 @@ class Dialogue(VerticalScroll):
         ]
         if fresh:
             await self.mount_all(fresh, before="#live")
+            self._follow(follow)
         self._shown = window
 
     def stream(self, role: Role, text: str, note: str = "") -> None:
@@ -93,10 +93,20 @@ class Dialogue(VerticalScroll):
         self._live = None
         self._stale = True
 
+    @property
+    def _at_end(self) -> bool:
+        return self.scroll_offset.y >= self.max_scroll_y - 1
+
+    def _follow(self, follow: bool) -> None:
+        """Stay at the end if the reader was there."""
+        if follow:
+            self.call_after_refresh(self.scroll_end, animate=False)
+
     def _paint(self) -> None:
         if not self._stale or not self.is_attached:
             return
         self._stale = False
+        follow = self._at_end
         live = self.query_one("#live", Static)
         live.set_class(self._live is None, "idle")
         if self._live is not None:
@@ -105,3 +115,4 @@ class Dialogue(VerticalScroll):
             name = self._names.get(role, role)
             content = Content.styled(f"{one_line(name, width):<{width}}  ", "$primary") + Content(clean(text) + "▏")
             live.update(content + Content.styled(f"  {note}", "$secondary") if note else content)
+            self._follow(follow)

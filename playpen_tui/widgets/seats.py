@@ -121,7 +121,7 @@ class Seats(Static):
             if state.assisted:
                 words.append(" assisted")
                 style.append("$accent")
-            words.append(f" {doing}" + (f", {one_line(state.note, 60)}" if state.note else ""))
+            words.append(f" · {doing}" + (f", {one_line(state.note, 60)}" if state.note else ""))
             style.append("$secondary")
             parts.append(Content("").join(Content.styled(w, s) for w, s in zip(words, style, strict=True)))
         self.update(Content("   ").join(parts))
