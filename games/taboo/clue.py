@@ -1,0 +1,255 @@
+"""The clue rule: which words of a clue say the target or a related word, and how.
+
+A word is said when it stands there as it is, in another form (equal stem, or a listed irregular form), as a real part
+of a compound, or in pieces (`e-l-e-p-h-a-n-t`, `ele-phant`). Punctuation, line breaks, hyphens, letter case, accents
+and invisible characters hide nothing. A stop word counts only when it is the forbidden word itself, so that nothing
+excuses a forbidden `just`, and `each` in a clue for `beach` is no part of it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
+
+from games import material
+
+PACKAGE = "games.taboo"
+
+How: TypeAlias = Literal["same", "form", "part", "pieces"]
+"""The word itself; another form of it; one is a compound that the other is part of; letter by letter or split."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_LONGEST = 60
+"""No word of a dictionary is longer: beyond it nothing is stemmed, and containing a forbidden word is enough."""
+_SHORTEST_PART = 4
+_SHORTEST_REST = 3
+_UNSEEN = frozenset({"Mn", "Me", "Cf"})
+_UMLAUT = "\u0308"
+_PLAIN = str.maketrans("äöü", "aou")
+
+_LINKS: Mapping[str, tuple[str, ...]] = {"en": ("s",), "de": ("s", "es", "n", "en", "er", "e")}
+_PREFIXES: Mapping[str, frozenset[str]] = {"en": frozenset({"un", "non"}), "de": frozenset({"un"})}
+_SUFFIXES: Mapping[str, re.Pattern[str]] = {
+    "en": re.compile(
+        r"(?:er|or|ist|ing|ed|ful|less|ness|ish|like|ly|let|ling|ship|hood|dom|ess|able|al|ment|y)(?:e?s)?"
+    ),
+    "de": re.compile(
+        r"(?:chen|lein|in|inn|er|ler|ung|heit|keit|schaft|los|haft|voll|bar|sam|lich|ig|isch|tum)(?:e[nmrs]?|s|n)?"
+    ),
+}
+"""Endings that make a new word of an old one where the stemmer does not take them off."""
+
+
+class Fault(NamedTuple):
+    """One forbidden thing in a clue: what was said, the word it gives away, and whether that is the target."""
+
+    said: str
+    word: str
+    target: bool
+    how: How
+
+
+def fold(text: str, language: str) -> str:
+    """Lower case without accents (German keeps its umlauts, and `ss` for `ß`) and without invisible characters."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    kept = (c for c in apart if unicodedata.category(c) not in _UNSEEN or (language == "de" and c == _UMLAUT))
+    return unicodedata.normalize("NFC", "".join(kept)).casefold()
+
+
+def tokens(text: str, language: str) -> list[str]:
+    """The words of a text, folded; hyphens, apostrophes, digits and line breaks separate them."""
+    return _WORD.findall(fold(text, language))
+
+
+@lru_cache(maxsize=4)
+def _stemmer(language: str) -> Callable[[str], str]:
+    import snowballstemmer  # takes 60 ms, and listing the games needs no stems
+
+    kind = {"en": snowballstemmer.EnglishStemmer, "de": snowballstemmer.GermanStemmer}[language]
+    return cast(Any, kind()).stemWord
+
+
+@lru_cache(maxsize=4)
+def _irregular(language: str) -> Mapping[str, str]:
+    lines = (line.split() for line in material.lines(PACKAGE, f"material/forms_{language}.txt"))
+    return {form: base for base, *forms in lines for form in forms}
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str, language: str) -> str:
+    """The Snowball stem of a folded word."""
+    return word if len(word) > _LONGEST else _stemmer(language)(word)
+
+
+def base(word: str, language: str) -> str:
+    """What an irregular form comes from (`mouse` for `mice`), or the word itself."""
+    return _irregular(language).get(word, word)
+
+
+def same_stem(a: str, b: str, language: str) -> bool:
+    """Whether two folded words are forms of one word, regular or irregular."""
+    if plain(base(a, language)[0]) != plain(base(b, language)[0]):
+        return False  # no stemmer changes the first letter: most pairs need no stem at all
+    stems = {stem(a, language), stem(base(a, language), language)}
+    return not stems.isdisjoint({stem(b, language), stem(base(b, language), language)})
+
+
+@lru_cache(maxsize=4)
+def stop_words(language: str) -> frozenset[str]:
+    """Words that carry no content, folded."""
+    return frozenset(fold(line, language) for line in material.lines(PACKAGE, f"material/stopwords_{language}.txt"))
+
+
+@lru_cache(maxsize=4)
+def known_words(language: str) -> frozenset[str]:
+    """The guesser's vocabulary and the stop words: what may be the other half of a compound. Without umlauts."""
+    vocabulary = material.lines(PACKAGE, f"material/vocabulary_{language}.txt")
+    return frozenset(plain(word) for word in (*stop_words(language), *(fold(v.strip(), language) for v in vocabulary)))
+
+
+def plain(word: str) -> str:
+    """A folded word without umlauts, since forms and compounds change them: `haus` in `häuserzeile`."""
+    return word if word.isascii() else word.translate(_PLAIN)
+
+
+@lru_cache(maxsize=4)
+def _unrelated(language: str) -> frozenset[frozenset[str]]:
+    """Pairs of words that look alike by chance."""
+    lines = (line.split() for line in material.lines(PACKAGE, f"material/unrelated_{language}.txt"))
+    return frozenset(frozenset((fold(a, language), fold(b, language))) for a, *others in lines for b in others)
+
+
+@lru_cache(maxsize=65536)
+def relation(said: str, word: str, language: str) -> How | None:
+    """How one folded word of a clue gives a folded forbidden word away; None where it does not."""
+    if said == word:
+        return "same"
+    if len(said) > _LONGEST:
+        return "part" if word in said else None
+    if said in stop_words(language):
+        return None
+    if frozenset((said, word)) in _unrelated(language):
+        return None
+    if same_stem(said, word, language):
+        return "form"
+    a, b = plain(base(said, language)), plain(base(word, language))
+    part, whole = (a, b) if len(a) <= len(b) else (b, a)
+    if len(part) < _SHORTEST_PART or part[:_SHORTEST_PART] not in whole:
+        return None
+    return "part" if _is_part(part, whole, language, shortened=part is a) else None
+
+
+def _is_part(part: str, whole: str, language: str, *, shortened: bool) -> bool:
+    """Whether one word is made of another: `flash` and `flashlight`, `teach` and `teacher`, not `hair` and `chair`."""
+    if _inflected(whole, language):
+        return False
+    for a in dict.fromkeys((part, stem(part, language))):
+        for b in dict.fromkeys((whole, stem(whole, language))):
+            if len(a) < _SHORTEST_PART or len(a) >= len(b):
+                continue
+            if b.startswith(a) and (_ends(b[len(a) :], language, shortened) or _is_rest(b[len(a) :], language, 0)):
+                return True
+            if b.endswith(a) and (b[: -len(a)] in _PREFIXES[language] or _is_rest(b[: -len(a)], language, -1)):
+                return True
+    return False
+
+
+def _inflected(word: str, language: str) -> bool:
+    """Whether a word is a long form of a word we know, so that what looks like a part is not: `thin` in `thinking`."""
+    base = stem(word, language)
+    return len(word) - len(base) >= 3 and not known_words(language).isdisjoint({base, f"{base}e", f"{base}en"})
+
+
+def _ends(rest: str, language: str, shortened: bool) -> bool:
+    # `part` is no part of `party`, while `rainy` says `rain`
+    return _SUFFIXES[language].fullmatch(rest) is not None and not (shortened and rest in {"y", "s"})
+
+
+def _is_rest(rest: str, language: str, side: int) -> bool:
+    """Whether what is left of a compound is a word, with or without a linking sound on the inner side."""
+    known = known_words(language)
+    for link in ("", *_LINKS[language]):
+        if side == 0 and link and rest.startswith(link):
+            inner = rest[len(link) :]
+        elif side == -1 and link and rest.endswith(link):
+            inner = rest[: -len(link)]
+        elif not link:
+            inner = rest
+        else:
+            continue
+        if len(inner) >= _SHORTEST_REST and (inner in known or stem(inner, language) in known):
+            return True
+    return False
+
+
+@lru_cache(maxsize=8192)
+def _forbidden(words: tuple[str, ...], language: str) -> tuple[tuple[str, int], ...]:
+    """Per forbidden word: folded and in one piece, and of how many words it is made."""
+    made = (tokens(word, language) for word in words)
+    return tuple(("".join(pieces), len(pieces)) for pieces in made)
+
+
+@lru_cache(maxsize=65536)
+def _given_away(said: str, words: tuple[str, ...], language: str) -> tuple[tuple[int, How], ...]:
+    """Which forbidden words, by place, one folded word of a clue gives away, and how."""
+    found = (
+        (n, relation(said, whole, language)) for n, (whole, size) in enumerate(_forbidden(words, language)) if size
+    )
+    return tuple((n, how) for n, how in found if how is not None)
+
+
+def faults(clue: str, target: str, related: tuple[str, ...], language: str) -> list[Fault]:
+    """Every way in which a clue breaks the rule, target first; nothing for a legal one."""
+    words = (target, *related)
+    said = tokens(clue, language)
+    found = [
+        Fault(one, words[n], n == 0, how) for one in dict.fromkeys(said) for n, how in _given_away(one, words, language)
+    ]
+    joined = "".join(said)
+    for n, (whole, size) in enumerate(_forbidden(words, language)):
+        if not size or whole not in joined or any(fault.word == words[n] for fault in found):
+            continue
+        if stretch := _in_pieces(clue, whole, size, language):
+            found.append(Fault(stretch, words[n], n == 0, "pieces"))
+    return sorted(found, key=lambda fault: not fault.target) if found else found
+
+
+def _in_pieces(clue: str, whole: str, least: int, language: str) -> str:
+    """The stretch of a clue that spells a forbidden word over several words; empty where there is none."""
+    text = fold(clue, language)
+    spans = [match.span() for match in _WORD.finditer(text)]
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    offset = 0
+    for n, (start, end) in enumerate(spans):
+        starts[offset] = n
+        offset += end - start
+        ends[offset] = n
+    joined = "".join(text[start:end] for start, end in spans)
+    at = joined.find(whole)
+    while at >= 0:
+        first, last = starts.get(at), ends.get(at + len(whole))
+        if first is not None and last is not None and last > first:
+            stretch = spans[first : last + 1]
+            if least > 1 or not _by_chance(text, stretch, language):
+                return text[stretch[0][0] : stretch[-1][1]]
+        at = joined.find(whole, at + 1)
+    return ""
+
+
+def _by_chance(text: str, spans: list[tuple[int, int]], language: str) -> bool:
+    """Whether words that happen to spell a forbidden one were meant as words: `to get her`, `is land`."""
+    pieces = [text[start:end] for start, end in spans]
+    if all(len(piece) == 1 for piece in pieces):
+        return False
+    gaps = (text[a[1] : b[0]] for a, b in pairwise(spans))
+    if not all(gap.isspace() for gap in gaps):
+        return False
+    stops = [piece for piece in pieces if piece in stop_words(language) and (len(piece) > 1 or piece in {"a", "i"})]
+    return len(stops) >= max(1, len(pieces) - 1)
