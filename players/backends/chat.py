@@ -121,6 +121,10 @@ def request(
     }
 
 
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value >= 0 else None
+
+
 @dataclass(slots=True)
 class _Draft:
     """One request while its reply arrives."""
@@ -152,9 +156,9 @@ class _Draft:
         choices = cast(list[Any], getattr(chunk, "choices", None) or [])
         usage = getattr(chunk, "usage", None)
         if usage is not None:
-            self.tokens_in = getattr(usage, "prompt_tokens", None)
-            self.tokens_out = getattr(usage, "completion_tokens", None)
-            self.raw["usage"] = usage.model_dump(exclude_none=True) if hasattr(usage, "model_dump") else usage
+            self.tokens_in = _count(getattr(usage, "prompt_tokens", None))
+            self.tokens_out = _count(getattr(usage, "completion_tokens", None))
+            self.raw["usage"] = usage.model_dump(exclude_none=True, warnings=False) if hasattr(usage, "model_dump") else usage
             self.ended = self.ended or not choices
         if not choices:
             return
@@ -168,7 +172,8 @@ class _Draft:
             self.started()
             self.put(self.splitter.feed(content))
         scored = cast(list[Any], getattr(getattr(choices[0], "logprobs", None), "content", None) or [])
-        self.logprobs.extend(float(entry.logprob) for entry in scored)
+        values = (getattr(entry, "logprob", None) for entry in scored)
+        self.logprobs.extend(float(value) for value in values if isinstance(value, int | float))
         if reason := getattr(choices[0], "finish_reason", None):
             self.reason = self.raw["finish_reason"] = str(reason)
             self.ended = True

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from games.engine import Message
 from players.backends.chat import ChatClient, endpoint, is_loopback, request
-from players.backends.errors import Trouble, Where, retry_after
+from players.backends.errors import Trouble, Where, retry_after, sentence
 from players.backends.thinking import Splitter
 from players.base import PlayerError, Restart, Thinking, Token
 
@@ -306,6 +306,49 @@ async def test_a_stream_that_just_stops_is_broken_too(server, heard):
     server.scripts["m"] = script
     error = await failure(client(server), heard)
     assert error.kind == "broken_stream" and heard.calls[0].text == "GUESS: d"
+
+
+async def test_usage_with_every_chunk_is_no_end(server, heard):
+    def script(reply):
+        reply.begin()
+        reply.send({**reply.chunk("GUESS: d"), "usage": reply.usage["usage"]})
+        reply.handler.wfile.write(b"0\r\n\r\n")
+
+    server.scripts["m"] = script
+    assert (await failure(client(server), heard)).kind == "broken_stream"
+
+
+async def test_odd_values_in_a_stream_do_no_harm(server, heard):
+    def script(reply):
+        piece = reply.chunk("dog")
+        piece["choices"][0]["logprobs"] = {"content": [{"token": "d"}, {"token": "og", "logprob": "low"}]}
+        usage = {**reply.usage, "usage": {"prompt_tokens": "many", "completion_tokens": -1}}
+        reply.stream(piece, {"choices": None}, {"timings": {"predicted_ms": 3}}, reply.chunk(finish="stop"), usage)
+
+    server.scripts["m"] = script
+    call = await ask(client(server), heard, {"logprobs": True})
+    assert (call.text, call.logprobs, call.tokens_in, call.tokens_out) == ("dog", None, None, None)
+    assert call.raw["timings"] == {"predicted_ms": 3}
+
+
+async def test_a_listener_that_fails_is_not_blamed_on_the_server_and_the_request_is_kept(server, heard):
+    server.scripts["m"] = lambda reply: reply.say("x")
+
+    def emit(event):
+        heard(event)
+        if isinstance(event, Token):
+            raise ZeroDivisionError
+
+    chat = client(server)
+    with pytest.raises(ZeroDivisionError):
+        await chat.complete(HELLO, {}, role="first", emit=emit)
+    await chat.aclose()
+    assert [(call.finish, call.text) for call in heard.calls] == [("error", "x")]
+
+
+def test_the_last_fence_takes_keys_out_of_the_whole_sentence():
+    error = sentence(Trouble("unauthorized", "", status=401), Where(f"host-{KEY}", secrets=(KEY,)))
+    assert KEY not in str(error) and "host-…" in str(error)
 
 
 async def test_a_connection_lost_before_the_first_token_is_retried(server, heard):
