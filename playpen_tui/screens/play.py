@@ -237,6 +237,8 @@ class PlayScreen(Screen[None]):
             return self.query_one(Composer).display
         if action in ("stop", "away"):
             return self.query_one(Seats).busy == (action == "stop")
+        if action == "rules":
+            return not self.sitting.match.over
         if action == "retry":
             return bool(self._trouble)
         return True

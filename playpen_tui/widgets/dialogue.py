@@ -9,27 +9,54 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from games.engine import Role
-from playpen_tui.text import clean, one_line
+from playpen_tui.text import clean, one_line, short
 from playpen_tui.transcript import Entry
 
 WINDOW = 60
 """Utterances that stay mounted."""
 
 
-def line(entry: Entry, name: str, width: int, mine: bool) -> Content:
-    """One utterance: a speaker column and the text."""
-    label = Content.styled(f"{one_line(name, width):<{width}}  ", "$accent" if mine else "$primary")
-    parts = [label, Content.styled(clean(entry.text), "bold" if mine else "")]
+def words(entry: Entry, mine: bool) -> Content:
+    """What was said, the lesser part after it, and why it broke the form where it did."""
+    parts = [Content.styled(clean(entry.text), "bold" if mine else "")]
     if entry.extra:
         parts.append(Content.styled(f"  {clean(entry.extra, 600)}", "$secondary"))
     if entry.broken:
-        parts.append(Content.styled(f"\n{'':<{width}}  ⊘ {one_line(entry.broken)}", "$error"))
+        parts.append(Content.styled(f"\n⊘ {one_line(entry.broken)}", "$error"))
     return Content("").join(parts)
+
+
+class Utterance(Horizontal):
+    """A speaker and what they said, the text hanging beside the name."""
+
+    DEFAULT_CSS = """
+    Utterance { height: auto; margin: 1 0 0 0; }
+    Utterance > .speaker { height: auto; color: $primary; margin: 0 2 0 0; }
+    Utterance.mine > .speaker { color: $accent; }
+    Utterance > .words { width: 1fr; height: auto; }
+    """
+
+    def __init__(self, name: str, width: int, text: Content, *, mine: bool = False, classes: str = "said") -> None:
+        super().__init__(classes=classes + (" mine" if mine else ""))
+        self._who = Static(Content(short(name, width)), classes="speaker")
+        self._who.styles.width = width
+        self._words = Static(text, classes="words")
+
+    def compose(self) -> ComposeResult:
+        """Name and words."""
+        yield self._who
+        yield self._words
+
+    def say(self, name: str, width: int, text: Content) -> None:
+        """Change both."""
+        self._who.styles.width = width
+        self._who.update(Content(short(name, width)))
+        self._words.update(text)
 
 
 class Dialogue(VerticalScroll):
@@ -37,9 +64,9 @@ class Dialogue(VerticalScroll):
 
     DEFAULT_CSS = """
     Dialogue { padding: 0 1 0 2; scrollbar-size-vertical: 1; }
-    Dialogue > Static { width: 1fr; height: auto; margin: 1 0 0 0; }
-    Dialogue #older, Dialogue #live.idle { display: none; }
-    Dialogue #older.some { display: block; color: $secondary; }
+    Dialogue #older { display: none; color: $secondary; }
+    Dialogue #older.some { display: block; }
+    Dialogue .live.idle { display: none; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -53,7 +80,7 @@ class Dialogue(VerticalScroll):
     def compose(self) -> ComposeResult:
         """A note about older turns, and the line being written."""
         yield Static("", id="older")
-        yield Static("", id="live", classes="idle")
+        yield Utterance("", 8, Content(""), classes="live idle")
 
     def on_mount(self) -> None:
         """Paint streamed text in a steady rhythm."""
@@ -65,7 +92,7 @@ class Dialogue(VerticalScroll):
         renamed = names != self._names or mine != self._mine
         self._names, self._mine = dict(names), mine
         follow = self._at_end
-        width = min(max((len(name) for name in names.values()), default=8), 14)
+        width = self._width
         known = len(self._shown)
         appended = not renamed and len(window) >= known and window[:known] == self._shown
         if not appended:
@@ -75,11 +102,11 @@ class Dialogue(VerticalScroll):
         older.set_class(len(entries) > WINDOW, "some")
         older.update(Content(f"{len(entries) - WINDOW} older turns are in the log"))
         fresh = [
-            Static(line(e, self._names.get(e.role, e.role), width, e.role in mine), classes="said")
+            Utterance(self._names.get(e.role, e.role), width, words(e, e.role in mine), mine=e.role in mine)
             for e in window[known:]
         ]
         if fresh:
-            await self.mount_all(fresh, before="#live")
+            await self.mount_all(fresh, before=".live")
             self._follow(follow)
         self._shown = window
 
@@ -92,6 +119,10 @@ class Dialogue(VerticalScroll):
         """Nobody is writing."""
         self._live = None
         self._stale = True
+
+    @property
+    def _width(self) -> int:
+        return min(max((len(name) for name in self._names.values()), default=8), 14)
 
     @property
     def _at_end(self) -> bool:
@@ -107,12 +138,10 @@ class Dialogue(VerticalScroll):
             return
         self._stale = False
         follow = self._at_end
-        live = self.query_one("#live", Static)
+        live = self.query_one(".live", Utterance)
         live.set_class(self._live is None, "idle")
         if self._live is not None:
             role, text, note = self._live
-            width = min(max((len(name) for name in self._names.values()), default=8), 14)
-            name = self._names.get(role, role)
-            content = Content.styled(f"{one_line(name, width):<{width}}  ", "$primary") + Content(clean(text) + "▏")
-            live.update(content + Content.styled(f"  {note}", "$secondary") if note else content)
+            content = Content(clean(text) + "▏") + Content.styled(f"  {note}" if note else "", "$secondary")
+            live.say(self._names.get(role, role), self._width, content)
             self._follow(follow)

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from games.engine import Match
-from playpen_tui.actions import bindings, of
+from playpen_tui.actions import bindings
 from playpen_tui.text import one_line
 from playpen_tui.theme import GLYPHS
 
@@ -36,6 +36,8 @@ class EndCard(Static, can_focus=True):
     EndCard.on { display: block; }
     """
 
+    _swap = True
+
     class Chosen(Message):
         """What to do next."""
 
@@ -45,13 +47,14 @@ class EndCard(Static, can_focus=True):
 
     def show(self, match: Match, swap: bool) -> None:
         """Show the result and take the keys."""
-        keys = [a for a in of("end") if swap or a.name != "swap"]
-        line = Content("   ").join(
-            Content.styled(f"{a.shown_key} ", "$accent") + Content.styled(a.label, "$secondary") for a in keys
-        )
-        self.update(summary(match) + Content("\n\n") + line)
+        self._swap = swap
+        self.update(summary(match))
         self.set_class(True, "on")
         self.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Alone there is nobody to swap with."""
+        return self._swap if action == "swap" else True
 
     def action_again(self) -> None:
         """The same instance once more."""
