@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeAlias, cast
 
 from games.catalog import nearest
 from players.base import PlayerError
-from players.spec import BACKENDS, SAMPLING, SpecError, base_url, check_setting, parse
+from players.spec import BACKENDS, NEEDS, SAMPLING, SpecError, base_url, check_setting, parse
 
 Entries: TypeAlias = dict[str, "ModelEntry"]
 
@@ -142,7 +142,7 @@ class Registry:
         """What may have been meant: `did you mean a or b?`, or all there are."""
         typed = {known: known for known in (*self.names(), LLAMA, "human", "bot", *bots)}
         typed.update({bot.partition(":")[2]: bot for bot in bots})
-        typed.update({backend: f"{backend}:MODEL" for backend in BACKENDS})
+        typed.update({backend: f"{backend}:{NEEDS[backend]}" for backend in BACKENDS})
         close = difflib.get_close_matches(name, typed, n=3, cutoff=0.6)
         meant = dict.fromkeys(typed[one] for one in close)
         return (
