@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,10 @@ BUILT_IN = {
 
 class UnknownGame(LookupError):
     """No game of this name; the message names the nearest ones."""
+
+
+class BrokenGame(UnknownGame):
+    """A game is there, but cannot be loaded; the message says what is wrong with it."""
 
 
 class UnknownInstance(LookupError):
@@ -69,29 +74,40 @@ def names() -> list[str]:
     return list(dict.fromkeys([*BUILT_IN, *plugged, *_files()]))
 
 
-def _game_of(module: Any, name: str) -> Game:
+def load(path: Path) -> Game:
+    """The game of a single file. Raises BrokenGame where the file cannot be run or holds no game."""
+    spec = importlib.util.spec_from_file_location(f"playpen_games.{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BrokenGame(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
     for value in cast(dict[str, object], vars(module)).values():
         if isinstance(value, type) and issubclass(value, Game) and value.__module__ == module.__name__:
-            return cast(type[Any], value)()
-    raise UnknownGame(f"{name} defines no subclass of Game; see docs/writing-a-game.md")
+            made = cast(type[Any], value)
+            if inspect.isabstract(made):
+                continue
+            if made.name != path.stem:
+                raise BrokenGame(f"{path} defines a game called {made.name!r}; file and game must be called alike")
+            return made()
+    raise BrokenGame(f"{path} defines no subclass of Game; see docs/writing-a-game.md")
 
 
 @lru_cache(maxsize=256)
 def get(name: str) -> Game:
-    """The game of this name. Raises UnknownGame with the nearest names."""
-    if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)()
-    for entry in entry_points(group="playpen_tui.games"):
-        if entry.name == name:
-            return entry.load()()
+    """The game of this name. Raises UnknownGame with the nearest names, BrokenGame where it cannot be loaded."""
+    try:
+        if name in BUILT_IN:
+            module, _, attribute = BUILT_IN[name].partition(":")
+            return getattr(importlib.import_module(module), attribute)()
+        for entry in entry_points(group="playpen_tui.games"):
+            if entry.name == name:
+                return entry.load()()
+    except Exception as error:
+        raise BrokenGame(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
     if name in (found := _files()):
-        spec = importlib.util.spec_from_file_location(f"playpen_games.{name}", found[name])
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-        return _game_of(module, name)
+        return load(found[name])
     raise UnknownGame(f"no game {name!r}; {nearest(name, names())}")
 
 
