@@ -176,13 +176,25 @@ class Lab:
         yield from self.hostile_runs
 
     def hidden(self, language: str, role: Role) -> frozenset[str]:
-        """Secrets of this role in any instance, and those of other roles that not every instance shares; lower case."""
+        """What examples for a role must not hold: secrets that tell instances apart, in lower case.
+
+        That is every secret which is part of the instance's key, whoever must not know it. Where a key has none of
+        them, it is what this role must not know, and what other roles must not know unless all instances share it.
+        """
         if (language, role) not in self._hidden:
-            found = [self.game.secrets(instance) for instance in self.all[language]]
-            own = {s.casefold() for hidden in found for s in hidden.get(role, ())}
-            others = [{s.casefold() for r, texts in hidden.items() if r != role for s in texts} for hidden in found]
+            named: set[str] = set()
+            own: set[str] = set()
+            others: list[set[str]] = []
+            for instance in self.all[language]:
+                key = instance.key.casefold()
+                secrets = {r: {s.casefold() for s in texts} for r, texts in self.game.secrets(instance).items()}
+                if telling := {s for texts in secrets.values() for s in texts if s in key}:
+                    named |= telling
+                else:
+                    own |= secrets.get(role, set())
+                    others.append({s for r, texts in secrets.items() if r != role for s in texts})
             shared = set[str].intersection(*others) if others else set[str]()
-            self._hidden[language, role] = frozenset(own.union(*others) - (shared - own))
+            self._hidden[language, role] = frozenset(named | own | (set[str]().union(*others) - shared))
         return self._hidden[language, role]
 
     def positions(self, runs: Iterable[Run] | None = None) -> Iterator[tuple[Run, Match]]:

@@ -31,7 +31,7 @@ def test_the_game_without_fault_passes_clean() -> None:
 
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_a_mutant_is_caught_by_its_check_and_no_other(mutant: type) -> None:
-    findings = conformance.check(mutant(), instances=1, replies=300)
+    findings = conformance.check(mutant(), instances=1, replies=300, plies=40)
     assert {finding.check for finding in findings} == {mutants.MUTANTS[mutant]}, findings
 
 
