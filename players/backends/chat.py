@@ -158,7 +158,9 @@ class _Draft:
         if usage is not None:
             self.tokens_in = _count(getattr(usage, "prompt_tokens", None))
             self.tokens_out = _count(getattr(usage, "completion_tokens", None))
-            self.raw["usage"] = usage.model_dump(exclude_none=True, warnings=False) if hasattr(usage, "model_dump") else usage
+            self.raw["usage"] = (
+                usage.model_dump(exclude_none=True, warnings=False) if hasattr(usage, "model_dump") else usage
+            )
             self.ended = self.ended or not choices
         if not choices:
             return
