@@ -1,0 +1,219 @@
+"""Everything the floors above ask the log, as plain dataclasses: no SQL above this floor, no rows either."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from games.engine import Message, Role, Say
+from store.errors import UnknownEpisode, UnknownRun
+from store.history import lineage, seats
+from store.records import CallRow, Counts, EpisodeDetail, EpisodeRow, RunRow, ScoreRow, TurnRow
+
+_ROW = """
+SELECT e.id, e.run_id, u.kind, e.game, e.game_version, i.name, i.language,
+  (SELECT json_group_object(s.role, p.name) FROM seats s JOIN players p ON p.id = s.player_id
+    WHERE s.episode_id = e.id),
+  (SELECT json_group_array(s.person_id) FROM seats s WHERE s.episode_id = e.id AND s.person_id IS NOT NULL),
+  coalesce(r.plies, (SELECT max(t.ply) + 1 FROM turns t WHERE t.episode_id = e.id), e.fork_ply, 0),
+  r.outcome, coalesce(r.reason, ''), r.main, e.started_at,
+  coalesce(r.ended_at, (SELECT t.created_at FROM turns t WHERE t.episode_id = e.id ORDER BY t.ply DESC LIMIT 1),
+    e.started_at)
+FROM episodes e JOIN instances i ON i.id = e.instance_id
+LEFT JOIN runs u ON u.id = e.run_id LEFT JOIN results r ON r.episode_id = e.id
+"""
+
+
+class Queries:
+    """Reads. `reader` gives a connection that this thread may read from, so any thread may ask."""
+
+    def __init__(self, reader: Callable[[], sqlite3.Connection]) -> None:
+        self._reader = reader
+
+    def recent(self, limit: int = 20, *, before: str | None = None, game: str | None = None) -> list[EpisodeRow]:
+        """The latest episodes, newest first; `before` is the last id of the page above."""
+        where, values = ["1"], list[Any]()
+        if before is not None:
+            where.append("e.id < ?")
+            values.append(before)
+        if game is not None:
+            where.append("e.game = ?")
+            values.append(game)
+        return self._rows(f"WHERE {' AND '.join(where)} ORDER BY e.id DESC LIMIT ?", (*values, limit))
+
+    def unfinished(self, limit: int = 20, *, kinds: Sequence[str] | None = None) -> list[EpisodeRow]:
+        """Episodes that can be resumed, newest first; `kinds` of run, None for all (with or without a run)."""
+        kept, values = "", list[Any]()
+        if kinds is not None:
+            kept = f"AND u.kind IN ({', '.join('?' * len(kinds))})"
+            values += kinds
+        return self._rows(f"WHERE r.episode_id IS NULL {kept} ORDER BY e.id DESC LIMIT ?", (*values, limit))
+
+    def of_run(self, run: str) -> list[EpisodeRow]:
+        """All episodes of a run in order of slot."""
+        return self._rows("WHERE e.run_id = ? ORDER BY e.slot, e.id", (run,))
+
+    def slots(self, run: str) -> tuple[set[int], dict[int, str]]:
+        """What a resumed run has: slots that are finished, and unfinished episodes by slot."""
+        rows = self._reader().execute(
+            "SELECT e.slot, e.id, r.episode_id IS NOT NULL FROM episodes e LEFT JOIN results r ON r.episode_id = e.id "
+            "WHERE e.run_id = ? AND e.slot IS NOT NULL",
+            (run,),
+        )
+        done, begun = set[int](), dict[int, str]()
+        for slot, episode, finished in rows:
+            if finished:
+                done.add(slot)
+            else:
+                begun[slot] = episode
+        return done, begun
+
+    def run(self, id: str) -> RunRow:
+        """A run by id or unambiguous beginning of it. Raises UnknownRun (a LookupError)."""
+        wish = id.strip().upper()
+        rows = self._reader().execute(f"{_RUN} WHERE r.id >= ? AND r.id < ? LIMIT 2", (wish, wish + "~")).fetchall()
+        if len(rows) != 1 or not wish:
+            raise UnknownRun(f"{'several runs begin with' if rows else 'no run'} {id!r} in the log")
+        return _run(rows[0])
+
+    def runs(self, limit: int = 20, *, kind: str | None = None) -> list[RunRow]:
+        """The latest runs, newest first."""
+        rows = self._reader().execute(f"{_RUN} WHERE coalesce(r.kind = ?, 1) ORDER BY r.id DESC LIMIT ?", (kind, limit))
+        return [_run(row) for row in rows]
+
+    def counts(self) -> Counts:
+        """How much there is in all."""
+        tables = ("episodes", "results", "turns", "calls", "people", "runs")
+        sums = ", ".join(f"(SELECT count(*) FROM {table})" for table in tables)
+        return Counts(*self._reader().execute(f"SELECT {sums}").fetchone())
+
+    def by_game(self) -> dict[str, dict[str, int]]:
+        """Number of episodes per game and outcome; `unfinished` where there is none."""
+        found: dict[str, dict[str, int]] = {}
+        for game, outcome, number in self._reader().execute(
+            "SELECT e.game, coalesce(r.outcome, 'unfinished'), count(*) FROM episodes e "
+            "LEFT JOIN results r ON r.episode_id = e.id GROUP BY 1, 2 ORDER BY 1, 2"
+        ):
+            found.setdefault(game, {})[outcome] = number
+        return found
+
+    def search(self, words: str, limit: int = 20) -> list[tuple[str, int, str]]:
+        """Turns that hold all these words: episode, ply, and an excerpt with [the words] marked; newest first."""
+        query = " ".join('"' + word.replace('"', '""') + '"' for word in words.replace("\0", " ").split())
+        if not query:
+            return []
+        return (
+            self._reader()
+            .execute(
+                "SELECT t.episode_id, t.ply, f.excerpt FROM (SELECT rowid AS seq, "
+                "  snippet(turns_fts, 0, '[', ']', '…', 12) AS excerpt FROM turns_fts WHERE turns_fts MATCH ? "
+                "  ORDER BY rowid DESC LIMIT ?) f JOIN turns t ON t.seq = f.seq ORDER BY t.seq DESC",
+                (query, limit),
+            )
+            .fetchall()
+        )
+
+    def conversation(self, hash: str | None) -> list[Message]:
+        """The conversation whose last message has this hash: what `seen_hash` or `prompt_hash` stands for."""
+        rows = self._reader().execute(
+            "WITH RECURSIVE walk(parent, role, content, back) AS ("
+            "  SELECT parent_hash, role, content, 0 FROM messages WHERE hash = ?"
+            "  UNION ALL SELECT m.parent_hash, m.role, m.content, w.back + 1"
+            "  FROM walk w JOIN messages m ON m.hash = w.parent)"
+            "SELECT role, content FROM walk ORDER BY back DESC",
+            (hash,),
+        )
+        return [Message(role, content) for role, content in rows]
+
+    def perspective(self, episode: str, role: Role) -> list[Message]:
+        """What one seat heard and said: in full once the episode is over, before that up to its latest turn."""
+        row = (
+            self._reader()
+            .execute("SELECT hash FROM tips WHERE episode_id = ? AND role = ?", (episode, role))
+            .fetchone()
+        )
+        return self.conversation(row[0]) if row else []
+
+    def detail(self, id: str) -> EpisodeDetail:
+        """Everything about the episode with exactly this id. Raises UnknownEpisode (a LookupError)."""
+        reader = self._reader()
+        found = self._rows("WHERE e.id = ?", (id,))
+        if not found:
+            raise UnknownEpisode(f"no episode {id!r} in the log")
+        seed, slot, group, parent, fork, opening, experiment, split, key, rewards, winners = reader.execute(
+            "SELECT e.seed, e.slot, e.group_id, e.parent_id, e.fork_ply, e.opening, i.experiment, i.split, i.key, "
+            "coalesce(r.rewards, '{}'), coalesce(r.winners, '[]') FROM episodes e "
+            "JOIN instances i ON i.id = e.instance_id LEFT JOIN results r ON r.episode_id = e.id WHERE e.id = ?",
+            (id,),
+        ).fetchone()
+        scores = reader.execute(
+            "SELECT name, value, ply, role, scorer FROM scores WHERE episode_id = ? ORDER BY name, ply, role", (id,)
+        )
+        tags = reader.execute("SELECT tag FROM tags WHERE episode_id = ? ORDER BY tag", (id,))
+        return EpisodeDetail(
+            row=found[0],
+            seed=seed,
+            experiment=experiment,
+            split=split,
+            key=key,
+            slot=slot,
+            group=group,
+            parent=parent,
+            fork_ply=fork,
+            opening=_says(opening),
+            turns=tuple(_turn(row) for row in lineage(reader, id, _TURN)),
+            calls=tuple(_call(row) for row in reader.execute(_CALL, (id,))),
+            scores=tuple(ScoreRow(name, value, None if ply < 0 else ply, *rest) for name, value, ply, *rest in scores),
+            seats=seats(reader, id),
+            rewards=json.loads(rewards),
+            winners=tuple(json.loads(winners)),
+            tags=tuple(tag for (tag,) in tags),
+        )
+
+    def _rows(self, rest: str, values: Sequence[Any]) -> list[EpisodeRow]:
+        return [_episode(row) for row in self._reader().execute(_ROW + rest, values)]
+
+
+_RUN = """
+SELECT r.id, r.kind, r.created_at, r.app_version, r.seed, r.config,
+  (SELECT count(*) FROM episodes e WHERE e.run_id = r.id),
+  (SELECT count(*) FROM episodes e JOIN results x ON x.episode_id = e.id WHERE e.run_id = r.id)
+FROM runs r
+"""
+
+_TURN = """
+t.id, t.episode_id, t.ply, t.round, t.role, (SELECT name FROM players p WHERE p.id = t.player_id), t.person_id,
+t.assisted, t.text, t.verdict, t.note, t.says, t.seen_hash, t.ms, t.created_at
+"""
+
+_CALL = """
+SELECT c.id, c.ply, c.role, c.turn_id, p.name, c.prompt_hash, c.text, c.reasoning, c.finish, c.tokens_in, c.tokens_out,
+  c.ms, c.first_token_ms, c.assisted, c.sampling, c.error
+FROM calls c JOIN players p ON p.id = c.player_id WHERE c.episode_id = ? ORDER BY c.ply, c.id
+"""
+
+
+def _episode(row: Sequence[Any]) -> EpisodeRow:
+    values: list[Any] = [*row[:7], json.loads(row[7]), tuple(json.loads(row[8])), *row[9:]]
+    return EpisodeRow(*values)
+
+
+def _run(row: Sequence[Any]) -> RunRow:
+    values: list[Any] = [*row[:5], json.loads(row[5]), *row[6:]]
+    return RunRow(*values)
+
+
+def _turn(row: Sequence[Any]) -> TurnRow:
+    values: list[Any] = [*row[:7], bool(row[7]), *row[8:11], _says(row[11]), *row[12:]]
+    return TurnRow(*values)
+
+
+def _call(row: Sequence[Any]) -> CallRow:
+    values: list[Any] = [*row[:13], bool(row[13]), json.loads(row[14]), row[15]]
+    return CallRow(*values)
+
+
+def _says(data: str) -> tuple[Say, ...]:
+    return tuple(Say(**say) for say in json.loads(data))
