@@ -47,7 +47,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pick", "next_column", "right,tab", "next", "Go to the next column", key_label="→"),
     Action("pick", "previous_column", "left,shift+tab", "back", "Go to the column before", footer=False, key_label="←"),
     Action("pick", "back", "escape", "home", "Back to Home"),
-    Action("play", "send", "enter", "send", "Say what is written", priority=True, key_label="enter"),
+    Action("line", "submit", "enter", "send", "Say what is written", key_label="enter"),
     Action("play", "stop", "escape", "stop", "Stop a model that is at work; ctrl+r asks it again"),
     Action("play", "away", "escape", "leave", "Leave the table; the game waits in the log (a draft is cleared first)"),
     Action("play", "retry", "ctrl+r", "retry", "Ask again whose turn it is, after a stop or an error"),

@@ -12,13 +12,12 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from playpen_tui.actions import Action, bindings, of
-from playpen_tui.consent import CONSENT
 from playpen_tui.messages import Go, Sit
 from playpen_tui.screens.dialogs import Choose, TextDialog, help_text
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.text import ControlFilter, one_line
 from playpen_tui.theme import THEMES
-from playpen_tui.workbench import Workbench, expected
+from playpen_tui.workbench import Workbench, expected, question
 
 FAULT = "The log is as it was. `playpen-tui --debug play … --plain` shows where it happened."
 
@@ -87,7 +86,7 @@ class PlaypenApp(App[int]):
         try:
             setup = await self.bench.complete(setup)
             if setup.has_people and setup.record and await self.bench.needs_consent():
-                answer = await self.push_screen_wait(Choose(CONSENT.text, CONSENT.answers))
+                answer = await self.push_screen_wait(Choose(*question(setup.language)))
                 if answer is None:
                     return
                 if answer == "none":
@@ -112,7 +111,7 @@ class PlaypenApp(App[int]):
 
     def _places(self) -> list[tuple[str, list[Action]]]:
         name = type(self.screen).__name__.removesuffix("Screen").lower()
-        groups = [(f"On this screen ({name})", of(name))]
+        groups = [(f"On this screen ({name})", [*(of("line") if name == "play" else ()), *of(name)])]
         if name == "play":
             groups.append(("When the game is over", of("end")))
         return [*(group for group in groups if group[1]), ("Everywhere", of("app"))]

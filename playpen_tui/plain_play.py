@@ -11,17 +11,17 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from games.boards import Field
 from games.engine import Match
 from players.base import Event, Failed, PlayerError, Thinking
-from playpen_tui.consent import CONSENT
 from playpen_tui.plain_board import lines as board_lines
 from playpen_tui.plain_text import plain
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.transcript import entries
-from playpen_tui.workbench import Workbench
+from playpen_tui.workbench import Answer, Workbench, question
 
 WORDS = {"success": "won", "failure": "lost", "aborted": "aborted", "draw": "draw"}
 
@@ -75,9 +75,9 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
         setup = await bench.complete(setup)
         keyboard = Keyboard()
         if setup.has_people and setup.record and sys.stdin.isatty() and await bench.needs_consent():
-            answer = await _consent(keyboard, say)
+            answer = await _consent(keyboard, say, setup.language)
             if answer == "none":
-                setup = Setup(**{**{f: getattr(setup, f) for f in setup.__slots__}, "record": False})
+                setup = replace(setup, record=False)
             else:
                 await bench.give_consent(answer)
         sitting = await bench.deal(setup)
@@ -99,18 +99,19 @@ def _go_on(sitting: Sitting, bench: Workbench) -> None:
         print(f"go on with: {sitting.command(bench.named_db)} --plain", file=sys.stderr)
 
 
-async def _consent(keyboard: Keyboard, say: Callable[[str], None]) -> str:
-    say(CONSENT.text)
-    for number, (_, label) in enumerate(CONSENT.answers, 1):
+async def _consent(keyboard: Keyboard, say: Callable[[str], None], language: str) -> Answer:
+    text, answers = question(language)
+    say(text)
+    for number, (_, label) in enumerate(answers, 1):
         say(f"  {number}  {label}")
     while True:
-        say(f"your answer, 1 to {len(CONSENT.answers)} [1]:")
+        say(f"your answer, 1 to {len(answers)} [1]:")
         line = await keyboard.line()
         if line is None:
-            return CONSENT.answers[0][0]
+            return answers[0][0]
         text = line.strip() or "1"
-        if text.isdigit() and 1 <= int(text) <= len(CONSENT.answers):
-            return CONSENT.answers[int(text) - 1][0]
+        if text.isdigit() and 1 <= int(text) <= len(answers):
+            return answers[int(text) - 1][0]
 
 
 class _Lines:

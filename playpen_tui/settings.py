@@ -20,6 +20,10 @@ class Settings:
             found = {}
         self._values = {key: value for key, value in found.items() if isinstance(value, str)}
 
+    def get(self, key: str) -> str:
+        """What is remembered under this name, or nothing."""
+        return self._values.get(key, "")
+
     @property
     def theme(self) -> str:
         """Name of the theme."""

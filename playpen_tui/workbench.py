@@ -15,8 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from store.log import Log
-
 from games import catalog
 from games.engine import Game, Match, Role
 from players.base import Player, PlayerError
@@ -29,9 +27,13 @@ from playpen_tui.settings import Settings
 from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
 from store.connection import default_path
 from store.errors import LogError
+from store.log import Log
+from store.people import CONSENT
+from store.people import VERSION as CONSENT_VERSION
+from store.people import Level as Answer
 
 if TYPE_CHECKING:
-    from store.queries import EpisodeLine
+    from store.records import EpisodeRow
 
 BUILT_IN = "smollm2"
 """The model that everybody has who installed the `local` extra."""
@@ -94,6 +96,12 @@ def expected() -> tuple[type[Exception], ...]:
         RegistryError,
         SpecError,
     )
+
+
+def question(language: str) -> tuple[str, list[tuple[Answer, str]]]:
+    """The text about consent, and its answers as (level, label); the first is the default."""
+    asked = CONSENT.get(language, CONSENT["en"])
+    return asked.text, list(asked.answers.items())
 
 
 def described(setup: Setup) -> str:
@@ -206,49 +214,60 @@ class Workbench:
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""
         log = await self.log()
-        unfinished, recent, count, last = await asyncio.to_thread(
-            lambda: (
-                log.queries.unfinished(9),
-                log.queries.recent(12),
-                log.queries.count(),
-                log.queries.last_with_person(),
-            )
+        unfinished, recent, counts = await asyncio.to_thread(
+            lambda: (log.queries.unfinished(9, kinds=("play",)), log.queries.recent(50), log.queries.counts())
         )
+        last = next((row for row in recent if row.people), None)
+        over = [row for row in recent if row.outcome is not None][:12]
         return Overview(
-            place=f"{self.path.name} · {count:,} episode{'' if count == 1 else 's'}",
+            place=f"{self.path.name} · {counts.episodes:,} episode{'' if counts.episodes == 1 else 's'}",
             default=self._default(last),
-            unfinished=tuple(Unfinished(e.id, _going(e)) for e in unfinished),
+            unfinished=tuple(Unfinished(row.id, _going(row)) for row in unfinished),
             recent=tuple(
-                Recent(e.id, e.game, tuple(_names(e)), e.outcome, _verdict(e), _when(e.started_at)) for e in recent
+                Recent(row.id, row.game, tuple(_names(row)), row.outcome, _verdict(row), _when(row.last_at))
+                for row in over
             ),
         )
 
-    def _default(self, last: EpisodeLine | None) -> Setup:
+    def _default(self, last: EpisodeRow | None) -> Setup:
         """The same table as last time; at first, Taboo against the built-in model."""
         partner = BUILT_IN if built_in_ready() else "bot"
-        if last is not None and last.game in catalog.names():
-            seats = {role: HUMAN if who.kind == "human" else who.name for role, who in last.seats.items()}
-            if set(seats) == set(catalog.get(last.game).roles):
-                return Setup(last.game, seats, language=last.language)
+        known = last is not None and last.game in catalog.names()
+        if last is not None and known and set(last.seats) == set(catalog.get(last.game).roles):
+            return Setup(last.game, dict(last.seats), language=last.language)
         return Setup("taboo", {"describer": HUMAN, "guesser": partner})
 
     # people
 
     async def needs_consent(self) -> bool:
-        """Whether the person at this terminal was never asked about recording."""
+        """Whether the person at this terminal was never asked for this log, or under another text, or took it back."""
         log = await self.log()
-        return await asyncio.to_thread(log.people.current) is None
+        known = await asyncio.to_thread(log.people.find, self.settings.get("person"))
+        return known is None or not known.may_record or known.consent_version != CONSENT_VERSION
 
-    async def give_consent(self, level: str) -> None:
-        """Remember the answer under a new pseudonym."""
+    async def give_consent(self, level: Answer) -> None:
+        """Remember the answer, under the person's pseudonym of before or a new one."""
         log = await self.log()
-        self._person = await asyncio.to_thread(lambda: log.people.new(level).id)
+        known = await asyncio.to_thread(log.people.find, self.settings.get("person"))
+        if known is None:
+            known = await asyncio.to_thread(log.people.add, level)
+            self.settings.keep(person=known.id)
+        else:
+            known = await asyncio.to_thread(log.people.agree, known.id, level)
+        self._person = known.id
 
     async def _pseudonym(self) -> str:
-        log = await self.log()
+        """Who sits here: the person who was asked, else one of whom nobody asked anything (this machine only)."""
         if self._person is None:
-            current = await asyncio.to_thread(log.people.current)
-            self._person = (current or await asyncio.to_thread(lambda: log.people.new("local"))).id
+            log = await self.log()
+            for key in ("person", "unasked"):
+                known = await asyncio.to_thread(log.people.find, self.settings.get(key))
+                if known is not None and known.may_record:
+                    self._person = known.id
+                    return known.id
+            added = await asyncio.to_thread(log.people.add)
+            self.settings.keep(unasked=added.id)
+            self._person = added.id
         return self._person
 
     # sittings
@@ -350,26 +369,20 @@ def requested(
     )
 
 
-def _names(episode: EpisodeLine) -> list[str]:
-    return list(
-        dict.fromkeys("you" if who.kind == "human" else who.name.partition("?")[0] for who in episode.seats.values())
-    )
+def _names(row: EpisodeRow) -> list[str]:
+    return list(dict.fromkeys("you" if n.startswith(HUMAN) else n.partition("?")[0] for n in row.seats.values()))
 
 
-def _going(episode: EpisodeLine) -> str:
-    names = " · ".join(_names(episode))
-    return f"{episode.game} · {names} · turn {episode.plies + 1} · {_when(episode.started_at)}"
+def _going(row: EpisodeRow) -> str:
+    return f"{row.game} · {' · '.join(_names(row))} · turn {row.plies + 1} · {_when(row.last_at)}"
 
 
-def _verdict(episode: EpisodeLine) -> str:
-    if episode.outcome is None:
-        return "unfinished"
-    score = "" if episode.main is None else f" · {episode.main:.4g}"
-    return f"{episode.reason or episode.outcome}{score}"
+def _verdict(row: EpisodeRow) -> str:
+    score = "" if row.main is None else f" · {row.main:.4g}"
+    return f"{row.reason or row.outcome}{score}"
 
 
-def _when(moment: datetime) -> str:
-    local = moment.astimezone()
-    today = datetime.now().astimezone().date()
-    days = (today - local.date()).days
+def _when(moment: str) -> str:
+    local = datetime.fromisoformat(moment).astimezone()
+    days = (datetime.now().astimezone().date() - local.date()).days
     return f"{local:%H:%M}" if days == 0 else "yesterday" if days == 1 else f"{local:%Y-%m-%d}"

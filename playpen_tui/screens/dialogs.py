@@ -100,7 +100,9 @@ class Choose(ModalScreen[str | None]):
     Choose > Vertical { width: 76; max-width: 96%; height: auto; max-height: 94%; background: $surface;
                         border: round $border; padding: 1 2; }
     Choose VerticalScroll { height: auto; max-height: 60%; margin: 0 0 1 0; }
-    Choose OptionList { height: auto; max-height: 8; border: none; background: $surface; padding: 0; }
+    Choose OptionList, Choose OptionList:focus {
+        height: auto; max-height: 8; border: none; background: $surface; padding: 0;
+    }
     """
 
     def __init__(self, text: str, answers: Sequence[tuple[str, str]], **kwargs: Any) -> None:

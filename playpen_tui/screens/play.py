@@ -194,7 +194,7 @@ class PlayScreen(Screen[None]):
                 return
         composer.complain(self.sitting.problems(answers))
 
-    def action_send(self) -> None:
+    def on_composer_sent(self, event: Composer.Sent) -> None:
         """Say what is written."""
         composer = self.query_one(Composer)
         if not composer.display or self.sitting.waiting_for is None:
@@ -233,8 +233,6 @@ class PlayScreen(Screen[None]):
         """Offer only what can be done now."""
         if not self.is_attached or not self.query(Composer):
             return True
-        if action == "send":
-            return self.query_one(Composer).display
         if action in ("stop", "away"):
             return self.query_one(Seats).busy == (action == "stop")
         if action == "rules":

@@ -16,14 +16,23 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from games.boards import Field
+from playpen_tui.actions import bindings
 from playpen_tui.text import clean, one_line
 
 
 class Line(Input):
-    """One line of text. `?` on an empty line is left to the screen, which shows help."""
+    """One line of text. `?` on an empty line is left to the screen, which shows help.
+
+    Enter is bound here and nowhere above: a binding with priority would overtake keys that still wait in the line.
+    """
+
+    BINDINGS = bindings("line")
 
     class Typed(Message):
         """Something was typed; what is wrong with it may have changed."""
+
+    class Sent(Message):
+        """Enter was pressed."""
 
     def __init__(self, field: Field) -> None:
         super().__init__(placeholder=field.hint, max_length=4000, id=f"field-{field.name}", compact=True)
@@ -51,6 +60,10 @@ class Line(Input):
         event.stop()
         self.post_message(self.Typed())
 
+    async def action_submit(self) -> None:
+        """Enter."""
+        self.post_message(self.Sent())
+
     @property
     def answer(self) -> str:
         """What is written, without outer spaces."""
@@ -66,6 +79,7 @@ class Line(Input):
 class Options(Static, can_focus=True):
     """A few options, one of which is chosen."""
 
+    BINDINGS = bindings("line")
     DEFAULT_CSS = "Options { width: 1fr; height: 1; } Options:focus { background: $panel; }"
 
     def __init__(self, field: Field) -> None:
@@ -107,6 +121,10 @@ class Options(Static, can_focus=True):
         self._draw()
         self.post_message(Line.Typed())
 
+    def action_submit(self) -> None:
+        """Enter."""
+        self.post_message(Line.Sent())
+
     @property
     def answer(self) -> str:
         """The chosen option, or nothing."""
@@ -123,6 +141,9 @@ class Composer(Vertical):
 
     class Changed(Message):
         """The answers changed."""
+
+    class Sent(Message):
+        """The person wants to say this."""
 
     DEFAULT_CSS = """
     Composer { height: auto; padding: 0 2; }
@@ -208,3 +229,8 @@ class Composer(Vertical):
         """Pass it on once for the whole form."""
         event.stop()
         self.post_message(self.Changed())
+
+    def on_line_sent(self, event: Line.Sent) -> None:
+        """Pass it on."""
+        event.stop()
+        self.post_message(self.Sent())

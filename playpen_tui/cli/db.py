@@ -1,0 +1,107 @@
+"""`db`: look after the log. Info, check, backup."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from playpen_tui.cli.common import db_option, json_option, place, print_json
+
+if TYPE_CHECKING:
+    from store.log import Log
+
+
+def _open(ctx: click.Context, named: str | None) -> Log:
+    from store.log import Log
+
+    return Log.open(place(ctx, named), readonly=True)
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{count} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
+@click.group()
+def db() -> None:
+    """Look after the log: the one SQLite file that holds every episode."""
+
+
+@db.command()
+@db_option
+@json_option
+@click.pass_context
+def info(ctx: click.Context, db: str | None, as_json: bool) -> None:
+    """Say what is in the log and how large it is."""
+    from store import keep
+
+    with _open(ctx, db) as log:
+        found = keep.info(log)
+    if as_json:
+        print_json({**asdict(found), "path": str(found.path)})
+        return
+    for notice in found.notices:
+        print(f"note: {notice}")
+    print(f"{found.path}")
+    print(f"{_size(found.size)}, {_size(found.waiting)} waiting to be folded in, {_size(found.free)} free on the disk")
+    counts = found.counts
+    print(
+        f"{counts.episodes:,} episodes, {counts.finished:,} finished; {counts.turns:,} turns; "
+        f"{counts.calls:,} model calls; {counts.people:,} people; {counts.runs:,} runs"
+    )
+    for game, outcomes in found.games.items():
+        print(f"  {game}: " + ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.items()))
+    if found.people:
+        print("consent: " + ", ".join(f"{count} {level}" for level, count in found.people.items()))
+    print(f"schema {found.schema}, journal {found.journal}")
+
+
+@db.command()
+@db_option
+@json_option
+@click.option("--sample", type=click.IntRange(0), default=200, show_default=True, help="Episodes to play again.")
+@click.pass_context
+def check(ctx: click.Context, db: str | None, as_json: bool, sample: int) -> None:
+    """Check the file, its references and hashes, and play episodes again to see that they come out the same."""
+    from store import keep
+
+    with _open(ctx, db) as log:
+        report = keep.check(log, sample=sample)
+    if as_json:
+        print_json({**asdict(report), "ok": report.ok})
+    else:
+        for problem in report.problems:
+            print(f"{problem.kind}: {problem.where}: {problem.message}")
+        for reason, count in report.skipped.items():
+            print(f"not played again: {count} episodes, {reason}")
+        print(
+            f"{'all is well' if report.ok else f'{len(report.problems)} problems'}: {report.episodes:,} episodes, "
+            f"{report.messages:,} messages hashed, {report.replayed:,} episodes played again"
+        )
+    ctx.exit(0 if report.ok else 1)
+
+
+@db.command()
+@click.argument("to", required=False, type=click.Path(path_type=Path))
+@db_option
+@json_option
+@click.pass_context
+def backup(ctx: click.Context, to: Path | None, db: str | None, as_json: bool) -> None:
+    """Copy the log to the file TO, also while others write to it; nothing is overwritten."""
+    from store import keep
+
+    with _open(ctx, db) as log:
+        to = to or log.path.with_name(f"{log.path.stem}-{datetime.now():%Y%m%d-%H%M%S}.sqlite")
+        made = keep.backup(log, to)
+    if as_json:
+        print_json({"path": str(made.path), "size": made.size})
+    else:
+        print(f"{made.path}, {_size(made.size)}")
