@@ -1,0 +1,1 @@
+"""Benchmarks against named peers. Each prints one JSON document; `docs/benchmarks.md` keeps what was measured."""
