@@ -21,7 +21,7 @@ from players.base import Player, PlayerError
 from players.opening import Table, check
 from players.ports import NoRecorder, Place
 from players.registry import Registry
-from players.spec import parse
+from players.spec import PlayerSpec, parse
 from playpen_tui import __version__
 from playpen_tui.settings import Settings
 from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
@@ -209,7 +209,11 @@ class Workbench:
     async def _discovered(self) -> list[str]:
         from players.backends.discovery import discover
 
-        return [f"openai:{model}?base_url={server.base_url}" for server in await discover() for model in server.models]
+        return [
+            str(PlayerSpec("openai", model, settings={"base_url": server.base_url}))
+            for server in await discover()
+            for model in server.models
+        ]
 
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""
