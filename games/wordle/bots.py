@@ -110,7 +110,7 @@ def competent_bot(view: View, rng: Random) -> str:
 
 def _opinion(proposal: str, tries: Sequence[Try], said: Prompts) -> dict[str, str]:
     repeated = any(proposal == one.guess for one in tries)
-    agreed = not repeated and fits(proposal, tries)
+    agreed = fits(proposal, tries)  # a repeated guess never does, since the match went on after it
     why = "bot.agree" if agreed else "bot.repeated" if repeated else "bot.contradicts"
     return {"agreement": said.word("words.yes" if agreed else "words.no"), "explanation": said.word(why)}
 

@@ -58,7 +58,7 @@ class Knowledge(NamedTuple):
     least: Mapping[str, int]
     """How often a letter occurs at least."""
     most: Mapping[str, int]
-    """How often a letter occurs at most, where a red one told."""
+    """How often a letter occurs at most, where a red one told (and that is how often it occurs)."""
 
     @property
     def absent(self) -> frozenset[str]:
@@ -86,7 +86,7 @@ def known(tries: tuple[Try, ...]) -> Knowledge:
             count = here.get(letter, 0)
             least[letter] = max(least.get(letter, 0), count)
             if any(g == letter and c == RED for g, c in zip(guess, colours, strict=True)):
-                most[letter] = min(most.get(letter, LENGTH), count)
+                most[letter] = count
     least = {letter: count for letter, count in least.items() if count}
     return Knowledge(placed, {place: frozenset(letters) for place, letters in banned.items()}, least, most)
 

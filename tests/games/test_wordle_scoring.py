@@ -61,6 +61,11 @@ def test_a_yellow_letter_in_the_same_place_again_earns_nothing() -> None:
     assert scoring.strategy("cloth", before) == 10
 
 
+def test_a_letter_in_a_place_that_is_taken_or_more_often_than_known_earns_nothing() -> None:
+    before = tried("crane", "slate", "music")
+    assert scoring.strategy("bacon", before) == 0, "c cannot stand where a stands, and one a is all that is known"
+
+
 def test_a_solved_first_guess_has_full_strategy_and_an_aborted_one_none() -> None:
     assert play("crane").scores().metrics["strategy_r1"] == 100
     aborted = Match.replay(Wordle(), CRANE, 0, ["explanation: x\nguess: slate", "nothing"]).scores()
