@@ -116,6 +116,8 @@ class Seats(Static):
                 doing = f"{doing} {max(0.0, now - state.since):.1f} s"
             elif doing == "writing" and now > state.first + 0.25:
                 doing = f"writing {state.tokens / (now - state.first):.0f} tok/s"
+            elif doing == "waiting" and state.speed:
+                doing = f"waiting, {state.speed:.0f} tok/s"
             words = [f"{role} ", one_line(name, 24)]
             style = ["$secondary", "$foreground"]
             if state.assisted:
