@@ -124,7 +124,7 @@ def hostile(match: Match, known: Repertoire, rng: Random) -> str:
 
 def endless(match: Match, known: Repertoire, rng: Random) -> str:
     """A hundred thousand characters: of one letter, of words, of lines, of tags."""
-    unit = rng.choice(("a", "word ", "line\n", f"{rng.choice(known.tags)} ", " ", "(", "\n"))
+    unit = rng.choice(("a", "9", "word ", "line\n", f"{rng.choice(known.tags)} ", " ", "(", "\n"))
     return (rng.choice(("", f"{rng.choice(known.tags)} ")) + unit * (LONG // len(unit) + 1))[:LONG]
 
 
