@@ -24,7 +24,7 @@ How: TypeAlias = Literal["same", "form", "part", "pieces"]
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST = 60
-"""No word of a dictionary is longer: beyond it nothing is stemmed, and containing a forbidden word is enough."""
+"""No word of a dictionary is longer: beyond it nothing is stemmed or cached, and to contain a word is to say it."""
 _SHORTEST_PART = 4
 _SHORTEST_REST = 3
 _UNSEEN = frozenset({"Mn", "Me", "Cf"})
@@ -32,6 +32,7 @@ _UMLAUT = "\u0308"
 _PLAIN = str.maketrans("äöü", "aou")
 
 _LINKS: Mapping[str, tuple[str, ...]] = {"en": ("s",), "de": ("s", "es", "n", "en", "er", "e")}
+_PLURAL = {"en": re.compile("s$"), "de": re.compile("(?:n|en|e|s|er)$")}
 _PREFIXES: Mapping[str, frozenset[str]] = {"en": frozenset({"un", "non"}), "de": frozenset({"un"})}
 _SUFFIXES: Mapping[str, re.Pattern[str]] = {
     "en": re.compile(
@@ -45,11 +46,10 @@ _SUFFIXES: Mapping[str, re.Pattern[str]] = {
 
 
 class Fault(NamedTuple):
-    """One forbidden thing in a clue: what was said, the word it gives away, and whether that is the target."""
+    """One forbidden thing in a clue: what was said, which word it gives away (0 is the target), and how."""
 
     said: str
-    word: str
-    target: bool
+    place: int
     how: How
 
 
@@ -77,14 +77,18 @@ def _stemmer(language: str) -> Callable[[str], str]:
 
 @lru_cache(maxsize=4)
 def _irregular(language: str) -> Mapping[str, str]:
-    lines = (line.split() for line in material.lines(PACKAGE, f"material/forms_{language}.txt"))
+    lines = (fold(line, language).split() for line in material.lines(PACKAGE, f"material/forms_{language}.txt"))
     return {form: base for base, *forms in lines for form in forms}
 
 
-@lru_cache(maxsize=65536)
 def stem(word: str, language: str) -> str:
     """The Snowball stem of a folded word."""
-    return word if len(word) > _LONGEST else _stemmer(language)(word)
+    return word if len(word) > _LONGEST else _stem(word, language)
+
+
+@lru_cache(maxsize=65536)
+def _stem(word: str, language: str) -> str:
+    return _stemmer(language)(word)
 
 
 def base(word: str, language: str) -> str:
@@ -121,8 +125,8 @@ def plain(word: str) -> str:
 @lru_cache(maxsize=4)
 def _unrelated(language: str) -> frozenset[frozenset[str]]:
     """Pairs of words that look alike by chance."""
-    lines = (line.split() for line in material.lines(PACKAGE, f"material/unrelated_{language}.txt"))
-    return frozenset(frozenset((fold(a, language), fold(b, language))) for a, *others in lines for b in others)
+    lines = (fold(line, language).split() for line in material.lines(PACKAGE, f"material/unrelated_{language}.txt"))
+    return frozenset(frozenset((a, b)) for a, *others in lines for b in others)
 
 
 @lru_cache(maxsize=65536)
@@ -130,11 +134,7 @@ def relation(said: str, word: str, language: str) -> How | None:
     """How one folded word of a clue gives a folded forbidden word away; None where it does not."""
     if said == word:
         return "same"
-    if len(said) > _LONGEST:
-        return "part" if word in said else None
-    if said in stop_words(language):
-        return None
-    if frozenset((said, word)) in _unrelated(language):
+    if said in stop_words(language) or frozenset((said, word)) in _unrelated(language):
         return None
     if same_stem(said, word, language):
         return "form"
@@ -150,7 +150,7 @@ def _is_part(part: str, whole: str, language: str, *, shortened: bool) -> bool:
     if _inflected(whole, language):
         return False
     for a in dict.fromkeys((part, stem(part, language))):
-        for b in dict.fromkeys((whole, stem(whole, language))):
+        for b in dict.fromkeys((whole, stem(whole, language), _PLURAL[language].sub("", whole))):
             if len(a) < _SHORTEST_PART or len(a) >= len(b):
                 continue
             if b.startswith(a) and (_ends(b[len(a) :], language, shortened) or _is_rest(b[len(a) :], language, 0)):
@@ -168,7 +168,7 @@ def _inflected(word: str, language: str) -> bool:
 
 def _ends(rest: str, language: str, shortened: bool) -> bool:
     # `part` is no part of `party`, while `rainy` says `rain`
-    return _SUFFIXES[language].fullmatch(rest) is not None and not (shortened and rest in {"y", "s"})
+    return _SUFFIXES[language].fullmatch(rest) is not None and not (shortened and rest == "y")
 
 
 def _is_rest(rest: str, language: str, side: int) -> bool:
@@ -198,26 +198,31 @@ def _forbidden(words: tuple[str, ...], language: str) -> tuple[tuple[str, int], 
 @lru_cache(maxsize=65536)
 def _given_away(said: str, words: tuple[str, ...], language: str) -> tuple[tuple[int, How], ...]:
     """Which forbidden words, by place, one folded word of a clue gives away, and how."""
-    found = (
-        (n, relation(said, whole, language)) for n, (whole, size) in enumerate(_forbidden(words, language)) if size
-    )
-    return tuple((n, how) for n, how in found if how is not None)
+    found: list[tuple[int, How]] = []
+    for n, (whole, size) in enumerate(_forbidden(words, language)):
+        how = relation(said, whole, language) if size else None
+        if how is not None and (size == 1 or how != "part"):  # `cream` may be said where `ice cream` may not
+            found.append((n, how))
+    return tuple(found)
 
 
 def faults(clue: str, target: str, related: tuple[str, ...], language: str) -> list[Fault]:
     """Every way in which a clue breaks the rule, target first; nothing for a legal one."""
     words = (target, *related)
+    forbidden = _forbidden(words, language)
     said = tokens(clue, language)
-    found = [
-        Fault(one, words[n], n == 0, how) for one in dict.fromkeys(said) for n, how in _given_away(one, words, language)
-    ]
+    found: list[Fault] = []
+    for one in dict.fromkeys(said):
+        if len(one) <= _LONGEST:
+            found.extend(Fault(one, n, how) for n, how in _given_away(one, words, language))
+        else:
+            found.extend(Fault(one, n, "part") for n, (whole, size) in enumerate(forbidden) if size and whole in one)
     joined = "".join(said)
-    for n, (whole, size) in enumerate(_forbidden(words, language)):
-        if not size or whole not in joined or any(fault.word == words[n] for fault in found):
-            continue
-        if stretch := _in_pieces(clue, whole, size, language):
-            found.append(Fault(stretch, words[n], n == 0, "pieces"))
-    return sorted(found, key=lambda fault: not fault.target) if found else found
+    for n, (whole, size) in enumerate(forbidden):
+        if size and whole in joined and all(fault.place != n for fault in found):
+            stretch = _in_pieces(clue, whole, size, language)
+            found.extend([Fault(stretch, n, "pieces")] if stretch else [])
+    return sorted(found, key=lambda fault: fault.place)
 
 
 def _in_pieces(clue: str, whole: str, least: int, language: str) -> str:

@@ -148,8 +148,9 @@ class Taboo(Game[TabooInstance, TabooState]):
 
     def _worded(self, state: TabooState, fault: Fault) -> str:
         said = fault.said if len(fault.said) <= _CLIP else f"{fault.said[:_CLIP]}…"
-        kind = "target" if fault.target else "related"
-        return self._said(state).fill(f"fault.{kind}_{fault.how}", said=said, word=fault.word)
+        kind = "related" if fault.place else "target"
+        word = (state.instance.target, *state.instance.related)[fault.place]
+        return self._said(state).fill(f"fault.{kind}_{fault.how}", said=said, word=word)
 
     def check(self, state: TabooState, text: str) -> tuple[str, ...]:
         """What would lose the game or be no reply at all, in words for the one who is about to send it."""

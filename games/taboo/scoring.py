@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from games.engine import Match, Scores, Step
-from games.taboo.clue import fold, same_stem, stem, stop_words, tokens
+from games.taboo.clue import same_stem, stem, stop_words, tokens
 from games.taboo.lexicon import TabooInstance
 from games.taboo.replies import guessed
 
@@ -46,8 +47,8 @@ def scores(
 
 def near_miss(said: str, instance: TabooInstance) -> bool:
     """Whether a wrong guess is another form of the target."""
-    guess, target = tokens(said, instance.language), fold(instance.target, instance.language)
-    return len(guess) == 1 and guess[0] != target and same_stem(guess[0], target, instance.language)
+    guess, target = guessed(said, instance.language), guessed(instance.target, instance.language)
+    return guess != target and " " not in guess and guess != "" and same_stem(guess, target, instance.language)
 
 
 def _repeated(said: Sequence[str]) -> float:
@@ -69,8 +70,12 @@ def _clembench(steps: Sequence[Step], instance: TabooInstance, tags: tuple[str, 
     return {}
 
 
+@lru_cache(maxsize=4096)
+def _stems(words: tuple[str, ...], language: str) -> frozenset[str]:
+    return frozenset(stem(word.lower(), language) for word in words)
+
+
 def _refused(clue: str, instance: TabooInstance) -> bool:
     language = instance.language
-    stems = {stem(word.lower(), language) for word in (instance.target, *instance.related)}
-    said = (word for word in clue.split(" ") if word and word not in stop_words(language))
-    return any(stem(word, language) in stems for word in said)
+    said = {word for word in clue.split(" ") if word} - stop_words(language)
+    return not _stems((instance.target, *instance.related), language).isdisjoint(stem(one, language) for one in said)
