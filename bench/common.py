@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -46,7 +46,7 @@ def _processor() -> str:
 
 def today() -> str:
     """Date and time of the system clock, UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ class Peer:
         plan: Mapping[str, Any] | str | Path,
         mode: Literal["bare", "recorded"] = "bare",
         where: str | Path | None = None,
+        *,
+        scan: bool = False,
     ) -> dict[str, Any]:
         """Let it play a plan (see `bench.clem_peer`) and return its answer; a path is read only once.
 
@@ -140,6 +142,7 @@ class Peer:
             "plan": dict(plan) if isinstance(plan, Mapping) else str(plan),
             "mode": mode,
             "dir": where and str(where),
+            "scan": scan,
         }
         try:
             self._process.stdin.write(json.dumps(request) + "\n")

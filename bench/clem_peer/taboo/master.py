@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from clemcore.backends import Model
@@ -124,7 +124,7 @@ class TabooBenchmark(GameBenchmark):
     """The factory. `scripts` by game id and `words` (stop words) are set by the peer before play."""
 
     scripts: dict[int, list[str]]
-    words: frozenset[str]
+    words: Collection[str]
 
     def create_game_master(self, experiment: dict[str, Any], player_models: list[Model]) -> GameMaster:
         return Master(self, experiment, player_models)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from clemcore.backends import Model
@@ -108,7 +108,7 @@ class WordleBenchmark(GameBenchmark):
     """The factory. `scripts` by game id and `words` (allowed guesses) are set by the peer before play."""
 
     scripts: dict[int, list[str]]
-    words: frozenset[str]
+    words: Collection[str]
 
     def create_game_master(self, experiment: dict[str, Any], player_models: list[Model]) -> GameMaster:
         return Master(self, experiment, player_models)
