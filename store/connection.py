@@ -97,7 +97,11 @@ def connect(path: Path, *, readonly: bool = False, wait: float = WAIT) -> sqlite
         check_same_thread=False,
         cached_statements=256,
     )
-    _prepare(connection)
+    try:
+        _prepare(connection)
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -111,19 +115,26 @@ def _prepare(connection: sqlite3.Connection) -> None:
 def open_reader(path: Path, *, wait: float = WAIT) -> sqlite3.Connection:
     """A connection that cannot write. Raises LogError."""
     try:
-        connection = connect(path, readonly=True, wait=wait)
         try:
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            # a folder that cannot be written has no room for the shared memory of a write-ahead log
-            connection.close()
-            if path.with_name(path.name + "-wal").exists():
+            return _probe(connect(path, readonly=True, wait=wait))
+        except sqlite3.OperationalError as error:
+            # a folder that cannot be written has no room for the shared memory of a write-ahead log; a file that
+            # nobody is writing to can be read without
+            denied = error.sqlite_errorcode & 0xFF in (*_READ_ONLY_CODES, sqlite3.SQLITE_CANTOPEN)
+            if not denied or path.with_name(path.name + "-wal").exists():
                 raise
-            connection = sqlite3.connect(
-                _uri(path, "mode=ro&immutable=1"), uri=True, isolation_level=None, check_same_thread=False
-            )
+            uri = _uri(path, "mode=ro&immutable=1")
+            return _probe(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
     except sqlite3.Error as error:
         raise explain(error, path) from error
+
+
+def _probe(connection: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from games import catalog
 from games.engine import Game, Match, Message, Step
 from store.connection import explain
-from store.errors import Damaged, FileExists, LogError, NoFolder
+from store.errors import Damaged, FileExists, LogError, NoFolder, UnknownEpisode
 from store.history import load, replay
 from store.ids import chain, message_hash, to_json
 from store.log import Log
@@ -154,7 +154,11 @@ def _search(log: Log) -> list[Problem]:
     if log.readonly:
         return []
     try:
-        log.write(lambda connection: connection.execute("INSERT INTO turns_fts(turns_fts) VALUES ('integrity-check')"))
+        log.write(
+            lambda connection: connection.execute(
+                "INSERT INTO turns_fts(turns_fts, rank) VALUES ('integrity-check', 1)"
+            )
+        )
     except Damaged as error:
         return [Problem("search", "turns_fts", f"the search index does not fit the turns ({error.__cause__})")]
     return []
@@ -186,7 +190,10 @@ def _replays(
 
 
 def _unplayable(reader: sqlite3.Connection, id: str, game_of: Callable[[str], Game]) -> str:
-    logged = load(reader, id)
+    try:
+        logged = load(reader, id)
+    except UnknownEpisode:  # a missing instance, which is reported as a missing reference
+        return "its instance is missing"
     try:
         game = game_of(logged.game)
     except (LookupError, ImportError):
@@ -211,6 +218,8 @@ def _compare(reader: sqlite3.Connection, id: str, game_of: Callable[[str], Game]
     for ply, role, verdict, says, seen in reader.execute(
         "SELECT ply, role, verdict, says, seen_hash FROM turns WHERE episode_id = ? ORDER BY ply", (id,)
     ):
+        if ply >= match.ply:
+            return  # turns before it are missing, which is reported as such
         step: Step = match.steps[int(ply)]
         if (role, verdict) != (step.role, step.verdict):
             yield f"ply {ply}: logged as {role} {verdict}, now it is {step.role} {step.verdict}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,9 +14,7 @@ HERE = Path(__file__).parent
 if str(HERE) not in sys.path:
     sys.path.insert(0, str(HERE))  # test folders are no packages, and children must find the tiny game too
 
-
-def train(game, instance):
-    return "train"
+from tiny_game import train  # noqa: E402
 
 
 @pytest.fixture
@@ -32,7 +31,5 @@ def log(path):
 @pytest.fixture
 def child_env(tmp_path):
     """The environment of a child process that imports the project and the tiny game."""
-    import os
-
     root = HERE.parents[1]
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(HERE)])}
