@@ -54,7 +54,7 @@ class Say(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One utterance and what came of it. `note` is the feedback of an illegal one. Illegal ones count plies too."""
+    """One utterance and what came of it. Illegal ones count plies too; `note` is their feedback, `kind` their kind."""
 
     ply: int
     role: Role
@@ -62,6 +62,7 @@ class Step(NamedTuple):
     verdict: Verdict
     says: tuple[Say, ...]
     note: str = ""
+    kind: str = ""
 
 
 class Strikes(NamedTuple):
@@ -419,7 +420,7 @@ class Match:
         else:
             says = (Say(role, illegal.feedback),)
             _tell(heard, says)
-        step = Step(len(self.steps), role, text, "illegal", says, illegal.feedback)
+        step = Step(len(self.steps), role, text, "illegal", says, illegal.feedback, illegal.kind)
         return replace(self, state=state, heard=heard, steps=(*self.steps, step), strikes={**self.strikes, key: count})
 
     def dump(self) -> str:

@@ -166,7 +166,7 @@ class _Lines:
             extra = f" ({plain(entry.extra)})" if entry.extra else ""
             self.say(f"{names[entry.role]}: {plain(entry.text)}{extra}")
             if entry.broken:
-                self.say(f"  broke the form: {plain(entry.broken)}")
+                self.say(f"  not accepted: {plain(entry.broken)}")
 
     def _board(self) -> None:
         match = self.sitting.match

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from games.engine import Match, Role, Step
 
 
+FORM = "this is not the form of a reply"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One utterance as people read it. `extra` is the lesser part of it: an explanation beside a guess."""
@@ -22,7 +25,7 @@ class Entry:
     text: str
     extra: str = ""
     broken: str = ""
-    """Why it broke the form, where it did."""
+    """Why it was not accepted, where it was not."""
     raw: bool = False
     """The text is shown as it came, since it could not be read."""
 
@@ -47,7 +50,9 @@ def _visible(step: Step, viewer: Role | None) -> bool:
 def entry(match: Match, step: Step) -> Entry:
     """One step as people read it."""
     said = spoken(match, step.role, step.text)
-    broken = step.note or "it is not a legal reply" if step.verdict == "illegal" else ""
+    broken = ""
+    if step.verdict == "illegal":  # the feedback on a broken form quotes the form, which people need not see
+        broken = FORM if step.kind == "format" else step.note.partition("\n\n")[0]
     if said is None:
         return Entry(step.ply, step.role, step.text, broken=broken, raw=True)
     return Entry(step.ply, step.role, said[0], said[1], broken)
@@ -64,6 +69,6 @@ def as_text(match: Match, viewer: Role | None, names: Mapping[Role, str]) -> str
     lines: list[str] = []
     for e in entries(match, viewer):
         extra = f" ({e.extra})" if e.extra else ""
-        broken = f" [broke the form: {e.broken}]" if e.broken else ""
+        broken = f" [not accepted: {e.broken}]" if e.broken else ""
         lines.append(f"{names.get(e.role, e.role)}: {e.text}{extra}{broken}")
     return "\n".join(lines)
