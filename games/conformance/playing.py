@@ -130,7 +130,7 @@ def pure(lab: Lab) -> Iterable[str]:
         view = match.view(match.turn or lab.game.roles[0])
         _ = [lab.game.board(match.state, role) for role in (*lab.game.roles, None)]
         if match.turn:
-            _ = view.fields, view.shape, view.examples, view.check("?"), view.read("?")
+            _ = view.fields, view.shape, view.question, view.examples, view.check("?"), view.read("?")
         else:
             _ = match.scores(), lab.game.verdict(match)
         if match.state != before:

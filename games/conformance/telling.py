@@ -140,7 +140,7 @@ def _wanted(secret: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){text}(?!\w)" if short else text)
 
 
-_SOURCES = ("what it is told", "its board", "what it is asked for", "the shape of its reply")
+_SOURCES = ("what it is told", "its board", "what it is asked for", "its question", "the shape of its reply")
 
 
 def _material(match: Match, role: Role) -> tuple[str, ...]:
@@ -152,6 +152,7 @@ def _material(match: Match, role: Role) -> tuple[str, ...]:
         (say.text for say in says if say.to == role),
         boards.strings(match.game.board(match.state, role)),
         boards.strings(fields),
+        (match.game.question(match.state),) if match.turn == role else (),
         shapes.strings(shape) if shape is not None else (),
     )
     return tuple("\n".join(texts).casefold() for texts in sources)

@@ -7,23 +7,23 @@ describer and at the guesser alike, and never leaves the other one waiting.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from random import Random
 from typing import ClassVar
 
 from games.boards import Board, Card, Field, Grid, Panel
 from games.engine import Bot, Game, Illegal, Match, Message, Role, Say, Scores, State, Strikes
 from games.material import Prompts, prompts
-from games.reference import bots, deal, pictures, scoring
+from games.reference import bots, deal, pictures, scoring, wording
 from games.reference.deal import ReferenceInstance
-from games.reference.pictures import EMPTY, FILLED, PACKAGE
+from games.reference.pictures import EMPTY, FILLED, PACKAGE, SIDE
 from games.reference.replies import Malformed, answered, content, one_line
-from games.shapes import Choice, Literal, Seq, Shape, Text
+from games.reference.wording import LINES
+from games.shapes import Choice, Literal, Seq, Shape
 
 DESCRIBER: Role = "describer"
 GUESSER: Role = "guesser"
 PLACES = ("first", "second", "third")
-LENGTH = 240
-"""How many characters a description of an assisted seat has at most; others may go on as long as they like."""
 
 _ASKED = {DESCRIBER: "expression", GUESSER: "answer"}
 
@@ -124,17 +124,37 @@ class ReferenceGame(Game[ReferenceInstance, ReferenceState]):
             return None
 
     def shape(self, state: ReferenceState) -> Shape | None:
-        """One line of plain words, or one of three answers."""
+        """Sentences that tell the target from the others, as the board of the describer holds them; or three answers.
+
+        A small model cannot read the pictures, so the game puts them into words for an assisted seat. Everybody else
+        is free to say what they like.
+        """
         role = state.turn or DESCRIBER
         tag = Literal(f"{self._tag(state, role)}: ")
-        if role == DESCRIBER:
-            return Seq((tag, Text("expression", 12, LENGTH)))
-        return Seq((tag, Choice(self.fields(state)[0].options, "answer")))
+        if role == GUESSER:
+            return Seq((tag, Choice(self.fields(state)[0].options, "answer")))
+        return Seq((tag, Choice(self._telling(state), "expression")))
+
+    def _telling(self, state: ReferenceState) -> tuple[str, ...]:
+        (_, target), *others = self._seen(state, DESCRIBER)
+        return wording.telling(target, [picture for _, picture in others], state.instance.language)
+
+    def question(self, state: ReferenceState) -> str:
+        """What tells the target apart; or what the pictures look like where the description says something."""
+        said, language = self._said(state), state.instance.language
+        if state.turn != GUESSER:
+            return said.fill("assist.describe", lines="; ".join(self._telling(state)[:3]))
+        lines = tuple(wording.understood(state.expression, language)) or LINES[:SIDE]
+        seen = zip((first for first, *_ in self._answers(said)), state.instance.pictures, strict=True)
+        parts = [
+            said.fill("assist.picture", name=name, lines=wording.sentences(picture, lines, language))
+            for name, picture in seen
+        ]
+        return said.fill("assist.choose", expression=state.expression, pictures="\n".join(parts))
 
     def examples(self, state: ReferenceState) -> tuple[Message, ...]:
-        """Short exchanges of this role with pictures of no instance."""
-        texts = self._said(state).words(f"examples.{state.turn or DESCRIBER}")
-        return tuple(Message("assistant" if n % 2 else "user", text.strip()) for n, text in enumerate(texts))
+        """Short exchanges of this role over pictures of no instance: its questions, and the right answers."""
+        return _examples(state.instance.language, state.turn or DESCRIBER)
 
     def board(self, state: ReferenceState, role: Role | None) -> Board:
         """Three pictures in the order of this role, the target marked for those who may know; the description."""
@@ -190,3 +210,26 @@ class ReferenceGame(Game[ReferenceInstance, ReferenceState]):
         said = self._said(state)
         answer = "" if state.answer is None else self._answers(said)[state.answer][0]
         return said.fill(f"people.{state.reason or 'unfinished'}", answer=answer)
+
+
+_SAMPLES = ("..X../..X../XXXXX/..X../..X..", "X...X/...../...../...../X...X", "...../.XXX./.XXX./.XXX./.....")
+"""A cross, four corners, a block: pictures of no family."""
+
+
+@lru_cache(maxsize=4)
+def _examples(language: str, role: Role) -> tuple[Message, ...]:
+    """Each sample is the target once, the guesser's in another place every time."""
+    game = ReferenceGame()
+    found: list[Message] = []
+    for place in (1, 0, 2):
+        instance = ReferenceInstance(
+            name="sample", experiment="sample", language=language, pictures=_SAMPLES, target=place
+        )
+        state = ReferenceState(instance=instance, turn=DESCRIBER)
+        said = game._telling(state)[0]
+        answer = game.compose(state, DESCRIBER, {"expression": said})
+        if role == GUESSER:
+            state = state.to(turn=GUESSER, expression=said)
+            answer = game.compose(state, GUESSER, {"answer": game.fields(state)[0].options[place]})
+        found += [Message("user", game.question(state)), Message("assistant", answer)]
+    return tuple(found)
