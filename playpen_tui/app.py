@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from playpen_tui.actions import Action, bindings, of
 from playpen_tui.messages import Go, Sit
@@ -97,15 +98,20 @@ class PlaypenApp(App[int]):
         except expected() as error:
             self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
             return
-        except Exception as error:
-            self.log.error(error)
-            await self.push_screen(TextDialog("A fault of ours", f"{type(error).__name__}: {error}\n\n{FAULT}"))
-            return
         from playpen_tui.screens.play import PlayScreen
 
         await self._to_home()
         self.last = sitting
         await self.push_screen(PlayScreen(sitting))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker died of what nobody expected: say so, instead of standing still."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            if isinstance(error, expected()):
+                self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+            else:
+                self.push_screen(TextDialog("A fault of ours", f"{type(error).__name__}: {error}\n\n{FAULT}"))
 
     # keys
 

@@ -70,8 +70,6 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
     """Play in lines; returns the exit code."""
     say = out or (lambda text: print(text, flush=True))
     async with Workbench(db) as bench:
-        for notice in bench.notices:
-            print(f"playpen-tui: {notice}", file=sys.stderr)
         setup = await bench.complete(setup)
         keyboard = Keyboard()
         if setup.has_people and setup.record and sys.stdin.isatty() and await bench.needs_consent():
@@ -81,6 +79,8 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
             else:
                 await bench.give_consent(answer)
         sitting = await bench.deal(setup)
+        for notice in bench.new_notices():
+            print(f"playpen-tui: {notice}", file=sys.stderr)
         try:
             await _Lines(sitting, keyboard, say).play()
         except PlayerError as error:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from games.engine import Match, Role, Step
 
-
 FORM = "this is not the form of a reply"
 
 

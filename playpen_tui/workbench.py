@@ -158,6 +158,11 @@ class Workbench:
             log, self._log = self._log, None
             await asyncio.to_thread(log.close)
 
+    def new_notices(self) -> list[str]:
+        """What should be said once: a network file system, an upgraded log, a game that cannot be loaded."""
+        found, self.notices = self.notices, []
+        return found
+
     # what there is
 
     async def log(self) -> Log:

@@ -14,9 +14,9 @@ from textual.widgets import Footer, Static
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
 from playpen_tui.sitting import Setup
-from playpen_tui.text import short
+from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
-from playpen_tui.workbench import Overview, Workbench, described
+from playpen_tui.workbench import Overview, Workbench, described, expected
 
 NAME = 14
 
@@ -67,8 +67,14 @@ class HomeScreen(Screen[None]):
     @work(group="home", exclusive=True, exit_on_error=False)
     async def action_refresh(self) -> None:
         """Read the log again."""
-        self.overview = await self.bench.overview()
+        try:
+            self.overview = await self.bench.overview()
+        except expected() as error:
+            self.query_one("#text", Static).update(Content.styled(f"⊘ {one_line(str(error), 600)}", "$error"))
+            return
         self._draw(self.overview)
+        for notice in self.bench.new_notices():
+            self.notify(one_line(notice, 400), severity="warning", timeout=10, markup=False)
 
     def _draw(self, overview: Overview | None) -> None:
         width = max(40, self.size.width - 7)

@@ -7,7 +7,6 @@ between their turns.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 from textual import work
@@ -20,7 +19,7 @@ from textual.worker import Worker
 
 from games.boards import Board
 from games.engine import Match, Role
-from players.base import Event, PlayerError, Token
+from players.base import Event, Token
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
 from playpen_tui.screens.dialogs import Curtain, TextDialog
@@ -32,6 +31,7 @@ from playpen_tui.widgets.composer import Composer
 from playpen_tui.widgets.dialogue import Dialogue
 from playpen_tui.widgets.endcard import EndCard
 from playpen_tui.widgets.seats import Seats
+from playpen_tui.workbench import expected
 
 
 class PlayScreen(Screen[None]):
@@ -78,13 +78,8 @@ class PlayScreen(Screen[None]):
     async def _drive(self) -> None:
         try:
             await self.sitting.play(self._hear, lambda match: self.call_later(self._show))
-        except PlayerError as error:
-            self._say_trouble(f"{error.message}")
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            self.log.error(error)
-            self._say_trouble(f"{type(error).__name__}: {error}")
+        except expected() as error:
+            self._say_trouble(str(error))
         self.call_later(self._show)
 
     def _go_on(self) -> None:

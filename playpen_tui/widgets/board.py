@@ -100,7 +100,10 @@ def _grid(grid: Grid) -> list[Content]:
     mark = Content.styled("▸ ", "bold $accent") if grid.target else Content("")
     style = "bold $accent" if grid.target else "$secondary"
     width = max((len(row) * 2 - 1 for row in grid.rows), default=0)
-    title = mark + Content.styled(one_line(grid.title), style)
+    name = one_line(grid.title)
+    if mark.cell_length + len(name) > width:  # three pictures fit beside each other only under short names
+        name = name.split(" ")[0]
+    title = mark + Content.styled(name, style)
     body = [Content(" ".join(clean(cell) for cell in row)) for row in grid.rows]
     return [line.pad_right(max(0, width - line.cell_length)) for line in (title, *body)]
 
