@@ -181,6 +181,11 @@ class View:
         """Short example exchanges for an assisted seat, alternating user and assistant."""
         return self._match.game.examples(self._match.state)
 
+    @property
+    def question(self) -> str:
+        """What this seat is asked now, in the short form of the examples; empty where the game does not say."""
+        return self._match.game.question(self._match.state)
+
     def compose(self, fields: Mapping[str, str]) -> str:
         """The raw reply with its protocol tags, from what a person filled in."""
         return self._match.game.compose(self._match.state, self.role, fields)
@@ -269,6 +274,13 @@ class Game(ABC, Generic[I, S]):
     def examples(self, state: S) -> tuple[Message, ...]:
         """Example exchanges for an assisted seat; they contain nothing of any instance."""
         return ()
+
+    def question(self, state: S) -> str:
+        """What the role to speak is asked, worded like the user messages of `examples`, from what that role knows.
+
+        A small model does better with it than with the briefing and all that was said. Empty: it gets what it heard.
+        """
+        return ""
 
     def scores(self, match: Match) -> Scores:
         """Scores of a finished match. Default: success 100, draw 50, failure 0, aborted None."""

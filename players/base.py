@@ -194,6 +194,11 @@ class Ask:
         """Example exchanges for an assisted seat."""
         return self.view.examples
 
+    @property
+    def question(self) -> str:
+        """What the seat is asked now, in the short form of the examples; may be empty."""
+        return self.view.question
+
 
 @runtime_checkable
 class Player(Protocol):
