@@ -176,6 +176,9 @@ class _Draft:
         scored = cast(list[Any], getattr(getattr(choices[0], "logprobs", None), "content", None) or [])
         values = (getattr(entry, "logprob", None) for entry in scored)
         self.logprobs.extend(float(value) for value in values if isinstance(value, int | float))
+        if any(getattr(entry, "top_logprobs", None) for entry in scored):  # only where the sampling asked for them
+            rows = cast(list[Any], self.raw.setdefault("top_logprobs", []))
+            rows.extend([e.token, {t.token: round(t.logprob, 3) for t in e.top_logprobs or ()}] for e in scored)
         if reason := getattr(choices[0], "finish_reason", None):
             self.reason = self.raw["finish_reason"] = str(reason)
             self.ended = True
