@@ -125,6 +125,12 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
 
 
+def _ranked(entry: Any) -> dict[str, float]:
+    """The alternatives of one token with their log-probabilities, of those that the server gave in order."""
+    pairs = [(getattr(t, "token", None), getattr(t, "logprob", None)) for t in getattr(entry, "top_logprobs", None) or ()]
+    return {token: float(value) for token, value in pairs if isinstance(token, str) and isinstance(value, int | float)}
+
+
 @dataclass(slots=True)
 class _Draft:
     """One request while its reply arrives."""
@@ -178,7 +184,7 @@ class _Draft:
         self.logprobs.extend(float(value) for value in values if isinstance(value, int | float))
         if any(getattr(entry, "top_logprobs", None) for entry in scored):  # only where the sampling asked for them
             rows = cast(list[Any], self.raw.setdefault("top_logprobs", []))
-            rows.extend([e.token, {t.token: round(t.logprob, 3) for t in e.top_logprobs or ()}] for e in scored)
+            rows.extend([getattr(entry, "token", ""), _ranked(entry)] for entry in scored)
         if reason := getattr(choices[0], "finish_reason", None):
             self.reason = self.raw["finish_reason"] = str(reason)
             self.ended = True
