@@ -127,7 +127,9 @@ def _count(value: object) -> int | None:
 
 def _ranked(entry: Any) -> dict[str, float]:
     """The alternatives of one token with their log-probabilities, of those that the server gave in order."""
-    pairs = [(getattr(t, "token", None), getattr(t, "logprob", None)) for t in getattr(entry, "top_logprobs", None) or ()]
+    pairs = [
+        (getattr(t, "token", None), getattr(t, "logprob", None)) for t in getattr(entry, "top_logprobs", None) or ()
+    ]
     return {token: float(value) for token, value in pairs if isinstance(token, str) and isinstance(value, int | float)}
 
 
