@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from games import material
@@ -23,6 +23,7 @@ How: TypeAlias = Literal["same", "form", "part", "pieces"]
 """The word itself; another form of it; one is a compound that the other is part of; letter by letter or split."""
 
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII_WORD = re.compile(r"[a-z]+")
 _LONGEST = 60
 """No word of a dictionary is longer: beyond it nothing is stemmed or cached, and to contain a word is to say it."""
 _SHORTEST_PART = 4
@@ -30,6 +31,7 @@ _SHORTEST_REST = 3
 _UNSEEN = frozenset({"Mn", "Me", "Cf"})
 _UMLAUT = "\u0308"
 _PLAIN = str.maketrans("äöü", "aou")
+_ENDINGS = str.maketrans("ey", "ii")
 
 _LINKS: Mapping[str, tuple[str, ...]] = {"en": ("s",), "de": ("s", "es", "n", "en", "er", "e")}
 _PLURAL = {"en": re.compile("s$"), "de": re.compile("(?:n|en|e|s|er)$")}
@@ -64,7 +66,11 @@ def fold(text: str, language: str) -> str:
 
 def tokens(text: str, language: str) -> list[str]:
     """The words of a text, folded; hyphens, apostrophes, digits and line breaks separate them."""
-    return _WORD.findall(fold(text, language))
+    return _words(fold(text, language))
+
+
+def _words(folded: str) -> list[str]:
+    return (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
 
 
 @lru_cache(maxsize=4)
@@ -98,10 +104,22 @@ def base(word: str, language: str) -> str:
 
 def same_stem(a: str, b: str, language: str) -> bool:
     """Whether two folded words are forms of one word, regular or irregular."""
-    if plain(base(a, language)[0]) != plain(base(b, language)[0]):
-        return False  # no stemmer changes the first letter: most pairs need no stem at all
-    stems = {stem(a, language), stem(base(a, language), language)}
-    return not stems.isdisjoint({stem(b, language), stem(base(b, language), language)})
+    of_a, of_b = base(a, language), base(b, language)
+    if of_a is a and of_b is b:
+        return _alike(a, b) and stem(a, language) == stem(b, language)
+    return any(_alike(x, y) and stem(x, language) == stem(y, language) for x, y in product((a, of_a), (b, of_b)))
+
+
+def _alike(a: str, b: str) -> bool:
+    """Whether two words begin alike: if not they cannot have one stem, and the stemmer, which is slow, is not asked."""
+    n = min(3, len(a), len(b))
+    return a[:n] == b[:n] or _beginning(a, n) == _beginning(b, n)
+
+
+def _beginning(word: str, n: int) -> str:
+    """The first letters with a sign for what endings change: `dry` and `dries`, `use` and `using`, `Baum`, `Bäume`."""
+    bare = plain(word[: n + 2]).replace("ae", "a").replace("oe", "o").replace("ue", "u")
+    return bare.translate(_ENDINGS)[:n]
 
 
 @lru_cache(maxsize=4)
@@ -134,15 +152,16 @@ def relation(said: str, word: str, language: str) -> How | None:
     """How one folded word of a clue gives a folded forbidden word away; None where it does not."""
     if said == word:
         return "same"
-    if said in stop_words(language) or frozenset((said, word)) in _unrelated(language):
+    if said in stop_words(language):
         return None
-    if same_stem(said, word, language):
-        return "form"
-    a, b = plain(base(said, language)), plain(base(word, language))
-    part, whole = (a, b) if len(a) <= len(b) else (b, a)
-    if len(part) < _SHORTEST_PART or part[:_SHORTEST_PART] not in whole:
-        return None
-    return "part" if _is_part(part, whole, language, shortened=part is a) else None
+    how: How | None = "form" if same_stem(said, word, language) else None
+    if how is None:
+        a, b = plain(base(said, language)), plain(base(word, language))
+        part, whole = (a, b) if len(a) <= len(b) else (b, a)
+        if len(part) < _SHORTEST_PART or part[:_SHORTEST_PART] not in whole:
+            return None
+        how = "part" if _is_part(part, whole, language, shortened=part is a) else None
+    return None if how is not None and frozenset((said, word)) in _unrelated(language) else how
 
 
 def _is_part(part: str, whole: str, language: str, *, shortened: bool) -> bool:
@@ -188,46 +207,76 @@ def _is_rest(rest: str, language: str, side: int) -> bool:
     return False
 
 
+class _Forbidden(NamedTuple):
+    """The forbidden words of an instance, and what tells at a glance that a word has nothing to do with them."""
+
+    wholes: tuple[tuple[str, int], ...]
+    """Each word in one piece, and of how many words it is made."""
+    keys: frozenset[str]
+    """The first two letters of all their forms."""
+    parts: tuple[str, ...]
+    """The first letters of those that could be part of another word."""
+    text: str
+    """All of them, to look for parts in."""
+
+
 @lru_cache(maxsize=8192)
-def _forbidden(words: tuple[str, ...], language: str) -> tuple[tuple[str, int], ...]:
-    """Per forbidden word: folded and in one piece, and of how many words it is made."""
-    made = (tokens(word, language) for word in words)
-    return tuple(("".join(pieces), len(pieces)) for pieces in made)
-
-
-@lru_cache(maxsize=65536)
-def _given_away(said: str, words: tuple[str, ...], language: str) -> tuple[tuple[int, How], ...]:
-    """Which forbidden words, by place, one folded word of a clue gives away, and how."""
-    found: list[tuple[int, How]] = []
-    for n, (whole, size) in enumerate(_forbidden(words, language)):
-        how = relation(said, whole, language) if size else None
-        if how is not None and (size == 1 or how != "part"):  # `cream` may be said where `ice cream` may not
-            found.append((n, how))
-    return tuple(found)
+def _forbidden(words: tuple[str, ...], language: str) -> _Forbidden:
+    made = [tokens(word, language) for word in words]
+    wholes = tuple(("".join(pieces), len(pieces)) for pieces in made)
+    bare = {plain(form) for whole, size in wholes if size for form in (whole, base(whole, language))}
+    keys = {word[:2] for word in bare}
+    if language == "de":
+        keys |= {f"{word[0]}e" for word in bare} | {word[0] + word[2:3] for word in bare if word[1:2] == "e"}  # aepfel
+    parts = tuple(word[:_SHORTEST_PART] for word in bare if len(word) >= _SHORTEST_PART)
+    return _Forbidden(wholes, frozenset(keys), parts, "\n".join(bare))
 
 
 def faults(clue: str, target: str, related: tuple[str, ...], language: str) -> list[Fault]:
     """Every way in which a clue breaks the rule, target first; nothing for a legal one."""
     words = (target, *related)
     forbidden = _forbidden(words, language)
-    said = tokens(clue, language)
-    found: list[Fault] = []
-    for one in dict.fromkeys(said):
-        if len(one) <= _LONGEST:
-            found.extend(Fault(one, n, how) for n, how in _given_away(one, words, language))
-        else:
-            found.extend(Fault(one, n, "part") for n, (whole, size) in enumerate(forbidden) if size and whole in one)
-    joined = "".join(said)
-    for n, (whole, size) in enumerate(forbidden):
-        if size and whole in joined and all(fault.place != n for fault in found):
-            stretch = _in_pieces(clue, whole, size, language)
-            found.extend([Fault(stretch, n, "pieces")] if stretch else [])
-    return sorted(found, key=lambda fault: fault.place)
-
-
-def _in_pieces(clue: str, whole: str, least: int, language: str) -> str:
-    """The stretch of a clue that spells a forbidden word over several words; empty where there is none."""
     text = fold(clue, language)
+    said = _words(text)
+    found = [
+        Fault(one, n, how)
+        for one in _suspects(said, text, forbidden, language)
+        for n, (whole, size) in enumerate(forbidden.wholes)
+        if size and (how := _how(one, whole, size, language))
+    ]
+    joined = "".join(said)
+    for n, (whole, size) in enumerate(forbidden.wholes):
+        if size and whole in joined and all(fault.place != n for fault in found):
+            stretch = _in_pieces(text, whole, size, language)
+            found.extend([Fault(stretch, n, "pieces")] if stretch else [])
+    return sorted(found, key=lambda fault: fault.place) if found else found
+
+
+def _suspects(said: list[str], text: str, forbidden: _Forbidden, language: str) -> dict[str, None]:
+    """The words of a clue that are worth a closer look, which few are."""
+    _, keys, parts, listed = forbidden
+    irregular = _irregular(language)
+    bare = plain(text)
+    inside = [part for part in parts if part in bare]
+    return {
+        one: None
+        for one, word in zip(said, said if bare is text else _words(bare), strict=True)
+        if word[:2] in keys
+        or one in irregular
+        or (word[:_SHORTEST_PART] in listed and len(word) >= _SHORTEST_PART)
+        or (inside and any(part in word for part in inside))
+    }
+
+
+def _how(said: str, whole: str, size: int, language: str) -> How | None:
+    if len(said) > _LONGEST:
+        return "part" if whole in said else None
+    how = relation(said, whole, language)
+    return None if size > 1 and how == "part" else how  # `cream` may be said where `ice cream` may not
+
+
+def _in_pieces(text: str, whole: str, least: int, language: str) -> str:
+    """The stretch of a folded clue that spells a forbidden word over several words; empty where there is none."""
     spans = [match.span() for match in _WORD.finditer(text)]
     starts: dict[int, int] = {}
     ends: dict[int, int] = {}

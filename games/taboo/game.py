@@ -29,6 +29,7 @@ CLUE_LENGTH = 120
 """How many characters a clue of an assisted seat has at most; others may go on as long as they like."""
 
 _CLIP = 40
+_TARGET, _REST = "\ue000", "\ue001"  # private characters, which no prompt holds
 
 
 class TabooState(State):
@@ -45,26 +46,32 @@ def _tags(language: str) -> Mapping[Role, str]:
     return {DESCRIBER: said.word("tags.clue"), GUESSER: said.word("tags.guess")}
 
 
-@lru_cache(maxsize=1024)
-def _opening(target: str, related: tuple[str, ...], language: str) -> tuple[Say, ...]:
-    said = prompts(PACKAGE, language)
-    listed = "\n".join(f"- {word}" for word in related)
-    describer = said.fill("brief.describer", target=target, related=listed, rounds=ROUNDS)
-    guesser = said.fill("brief.guesser", rounds=ROUNDS)
-    return Say(DESCRIBER, describer, kind="brief"), Say(GUESSER, guesser, kind="brief")
+@lru_cache(maxsize=64)
+def _text(language: str, path: str, number: int = 0) -> str:
+    """A prompt with the rounds filled in; `_TARGET` and `_REST` in it are replaced per instance, which is cheap."""
+    values = {"target": _TARGET, "related": _REST, "fault": _REST, "round": number, "rounds": ROUNDS}
+    return prompts(PACKAGE, language).fill(path, **values)
+
+
+def _opening(instance: TabooInstance) -> tuple[Say, ...]:
+    related = "\n".join([f"- {word}" for word in instance.related])
+    brief = _text(instance.language, "brief.describer").replace(_REST, related).replace(_TARGET, instance.target)
+    guesser = _text(instance.language, "brief.guesser")
+    return Say(DESCRIBER, brief, kind="brief"), Say(GUESSER, guesser, kind="brief")
+
+
+def _results(state: TabooState, what: str, fault: str = "") -> tuple[Say, ...]:
+    language, target = state.instance.language, state.instance.target
+    texts = [(role, _text(language, f"tell.{what}_{role}", state.round)) for role in (DESCRIBER, GUESSER)]
+    return tuple(
+        [Say(role, text.replace(_REST, fault).replace(_TARGET, target), kind="result") for role, text in texts]
+    )
 
 
 @lru_cache(maxsize=64)
 def _wrong(language: str, left: int) -> tuple[Say, ...]:
     said = prompts(PACKAGE, language)
     return tuple(Say(role, said.fill(f"tell.wrong_{role}", left=left)) for role in (DESCRIBER, GUESSER))
-
-
-@lru_cache(maxsize=1024)
-def _results(language: str, what: str, target: str, number: int, fault: str = "") -> tuple[Say, ...]:
-    said = prompts(PACKAGE, language)
-    values = {"target": target, "round": number, "rounds": ROUNDS, "fault": fault}
-    return tuple(Say(role, said.fill(f"tell.{what}_{role}", **values), kind="result") for role in (DESCRIBER, GUESSER))
 
 
 @lru_cache(maxsize=8)
@@ -98,8 +105,7 @@ class Taboo(Game[TabooInstance, TabooState]):
 
     def start(self, instance: TabooInstance, rng: Random) -> tuple[TabooState, Sequence[Say]]:
         """Brief both; the describer begins."""
-        says = _opening(instance.target, instance.related, instance.language)
-        return TabooState(instance=instance, turn=DESCRIBER), says
+        return TabooState(instance=instance, turn=DESCRIBER), _opening(instance)
 
     def play(self, state: TabooState, text: str, rng: Random) -> tuple[TabooState, Sequence[Say]]:
         """Take a clue or a guess. Raises Illegal of kind `format` where the tag or what should follow it is missing."""
@@ -113,8 +119,7 @@ class Taboo(Game[TabooInstance, TabooState]):
             relay = Say(GUESSER, f"{self._tag(state, DESCRIBER)}: {clue}", DESCRIBER, "relay")
             return state.to(turn=GUESSER, clues=clues), (relay,)
         after = state.end("failure", "rule", clues=clues)
-        fault = self._worded(state, broken[0])
-        return after, _results(state.instance.language, "rule", state.instance.target, state.round, fault)
+        return after, _results(state, "rule", self._worded(state, broken[0]))
 
     def _guess(self, state: TabooState, text: str) -> tuple[TabooState, Sequence[Say]]:
         guess = self._content(state, GUESSER, text)
@@ -123,10 +128,10 @@ class Taboo(Game[TabooInstance, TabooState]):
         relay = Say(DESCRIBER, f"{self._tag(state, GUESSER)}: {guess}", GUESSER, "relay")
         if guessed(guess, language) == guessed(target, language):
             after = state.end("success", "guessed", guesses=guesses)
-            return after, (relay, *_results(language, "right", target, state.round))
+            return after, (relay, *_results(state, "right"))
         if state.round >= ROUNDS:
             after = state.end("failure", "rounds", guesses=guesses)
-            return after, (relay, *_results(language, "rounds", target, state.round))
+            return after, (relay, *_results(state, "rounds"))
         after = state.to(turn=DESCRIBER, round=state.round + 1, guesses=guesses)
         return after, (relay, *_wrong(language, ROUNDS - state.round))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -226,8 +228,44 @@ def test_lists_are_there() -> None:
     assert same_stem("mice", "mouse", "en") and not same_stem("mice", "cat", "en")
 
 
+@pytest.mark.parametrize("language", lexicon.LANGUAGES)
+def test_the_quick_look_loses_no_form(language: str) -> None:
+    """Whatever real words share a stem, one of them in a clue is found when the other is forbidden."""
+    known = {word for text in lexicon.vocabulary(language) for word in tokens(text, language)}
+    known |= {word for entry in lexicon.entries(language) for word in tokens(entry.clue, language)}
+    known |= {f"{word}{end}" for word in known for end in ("s", "e", "en") if len(word) > 3}
+    families: dict[str, list[str]] = defaultdict(list)
+    for word in sorted(known - stop_words(language)):
+        families[rule.stem(word, language)].append(word)
+    related = [words for words in families.values() if len(words) > 1]
+    assert len(related) > 1_000
+    for words in related:
+        for a, b in pairwise(words):
+            assert rule._alike(a, b) and rule._alike(b, a), (a, b)
+            assert frozenset((a, b)) in rule._unrelated(language) or said(f"so {a} so", b, (), language), (a, b)
+
+
+@pytest.mark.parametrize(
+    ("clue", "target", "language"),
+    [
+        ("using", "use", "en"),
+        ("icing", "ice", "en"),
+        ("dries", "drying", "en"),
+        ("skies", "sky", "en"),
+        ("lying", "lie", "en"),
+        ("Aepfel", "Apfel", "de"),
+        ("Äpfel", "Aepfel", "de"),
+        ("Oefen", "Ofen", "de"),
+        ("Baeume", "Baum", "de"),
+        ("geschwommen", "schwimmen", "de"),
+    ],
+)
+def test_forms_that_begin_otherwise(clue: str, target: str, language: str) -> None:
+    assert [found[1:] for found in said(clue, target, (), language)] == [(0, "form")]
+
+
 def test_long_words_stay_out_of_the_caches() -> None:
-    before = rule._given_away.cache_info().currsize, rule._stem.cache_info().currsize
+    before = rule.relation.cache_info().currsize, rule._stem.cache_info().currsize
     said("q" * 70)
     rule.stem("q" * 70, "en")
-    assert (rule._given_away.cache_info().currsize, rule._stem.cache_info().currsize) == before
+    assert (rule.relation.cache_info().currsize, rule._stem.cache_info().currsize) == before
