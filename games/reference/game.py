@@ -212,8 +212,8 @@ class ReferenceGame(Game[ReferenceInstance, ReferenceState]):
         return said.fill(f"people.{state.reason or 'unfinished'}", answer=answer)
 
 
-_SAMPLES = ("..X../..X../XXXXX/..X../..X..", "X...X/...../...../...../X...X", "...../.XXX./.XXX./.XXX./.....")
-"""A cross, four corners, a block: pictures of no family."""
+SAMPLES = ("..X../..X../XXXXX/..X../..X..", "X...X/...../...../...../X...X", "...../.XXX./.XXX./.XXX./.....")
+"""A cross, four corners, a block: pictures of no family, for examples."""
 
 
 @lru_cache(maxsize=4)
@@ -223,7 +223,7 @@ def _examples(language: str, role: Role) -> tuple[Message, ...]:
     found: list[Message] = []
     for place in (1, 0, 2):
         instance = ReferenceInstance(
-            name="sample", experiment="sample", language=language, pictures=_SAMPLES, target=place
+            name="sample", experiment="sample", language=language, pictures=SAMPLES, target=place
         )
         state = ReferenceState(instance=instance, turn=DESCRIBER)
         said = game._telling(state)[0]
