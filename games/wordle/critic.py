@@ -142,6 +142,12 @@ class WordleWithCritic(GuessingGame[CriticState]):
         form = agreement_form(state.instance.language)
         return Seq((Literal(form.write("", "")), Choice(self._answers(state), "agreement")))
 
+    def question(self, state: CriticState) -> str:
+        """Of the critic: the clue and the proposal; of the guesser: the clue."""
+        if state.turn != CRITIC:
+            return super().question(state)
+        return self.said(state).fill("question.critic", clue=state.instance.clue, guess=state.pending)
+
     def examples(self, state: CriticState) -> tuple[Message, ...]:
         """Exchanges of another game for the role to speak."""
         return self.exchanges(state, "critic") if state.turn == CRITIC else super().examples(state)

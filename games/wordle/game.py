@@ -7,6 +7,7 @@ match.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -188,9 +189,18 @@ class GuessingGame(Game[WordleInstance, W], Generic[W]):
         return "guess"
 
     def shape(self, state: W) -> Shape | None:
-        """A neutral explanation and one of the words that fit all feedback; None where no listed word does."""
+        """A neutral explanation and a word that fits all feedback and is not in the clue; None where none does."""
         form, choice = guess_form(state.instance.language), vocabulary(state.instance.language, state.tries)
+        in_clue = frozenset(re.findall(r"\w+", state.instance.clue.lower()))
+        choice = tuple(word for word in choice if word not in in_clue)
         return Seq((Literal(form.write("", "")), Choice(choice, "guess"))) if choice else None
+
+    def question(self, state: W) -> str:
+        """The clue, or else the last colours: what an assisted seat is asked. The shape holds what fits."""
+        if self.clued:
+            return self.said(state).fill("question.clue", clue=state.instance.clue)
+        tries = state.tries
+        return coloured(tries[-1], state.instance.language) if tries else self.said(state).word("question.first")
 
     def examples(self, state: W) -> tuple[Message, ...]:
         """Exchanges of another game, with a word that is no target."""
