@@ -198,7 +198,7 @@ class PlayScreen(Screen[None]):
             missing.focus()
             composer.complain((f"{missing.field.label} is still missing",))
             return
-        problems = self.sitting.say(composer.answers)
+        problems = self.sitting.say(event.answers)
         composer.complain(problems)
         if not problems:
             composer.clear_answers()

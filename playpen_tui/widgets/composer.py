@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from games.boards import Field
@@ -20,10 +21,23 @@ from playpen_tui.actions import bindings
 from playpen_tui.text import clean, one_line
 
 
+def _moved(field: Widget, event: events.Key) -> bool:
+    """Go to another field with tab, at once; what was typed behind the tab belongs to that one."""
+    focused = field.screen.focused
+    if focused is not None and focused is not field:
+        focused._forward_event(events.Key(event.key, event.character))
+    elif event.key in ("tab", "shift+tab"):
+        (field.screen.focus_next if event.key == "tab" else field.screen.focus_previous)()
+    else:
+        return False
+    return True
+
+
 class Line(Input):
     """One line of text. `?` on an empty line is left to the screen, which shows help.
 
-    Enter is bound here and nowhere above: a binding with priority would overtake keys that still wait in the line.
+    Keys keep their order however fast they come: what this line binds (enter, backspace, arrows) is done when the key
+    arrives, since a binding found by bubbling comes after keys typed later, and one with priority before earlier ones.
     """
 
     BINDINGS = bindings("line")
@@ -32,23 +46,41 @@ class Line(Input):
         """Something was typed; what is wrong with it may have changed."""
 
     class Sent(Message):
-        """Enter was pressed."""
+        """Enter was pressed in this field, which then held this text."""
+
+        def __init__(self, field: str, text: str) -> None:
+            super().__init__()
+            self.field = field
+            self.text = text
 
     def __init__(self, field: Field) -> None:
-        super().__init__(placeholder=field.hint, max_length=4000, id=f"field-{field.name}", compact=True)
+        super().__init__(
+            placeholder=field.hint, max_length=4000, id=f"field-{field.name}", compact=True, select_on_focus=False
+        )
         self.field = field
         self._history: list[str] = []
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "question_mark" and not self.value:
             return
-        if event.key == "up" and self._history:
+        if await self._here_and_now(event):
             event.stop()
             event.prevent_default()
+        else:
+            await super()._on_key(event)
+
+    async def _here_and_now(self, event: events.Key) -> bool:
+        """Do what must not wait for the key to bubble up; whether there was anything to do."""
+        if _moved(self, event):
+            return True
+        if event.key == "up" and self._history:
             self.value = self._history[-1]
             self.cursor_position = len(self.value)
-            return
-        await super()._on_key(event)
+        elif bound := self._bindings.key_to_bindings.get(event.key):
+            await self.run_action(bound[0].action)
+        else:
+            return False
+        return True
 
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -62,7 +94,7 @@ class Line(Input):
 
     async def action_submit(self) -> None:
         """Enter."""
-        self.post_message(self.Sent())
+        self.post_message(self.Sent(self.field.name, self.answer))
 
     @property
     def answer(self) -> str:
@@ -102,6 +134,9 @@ class Options(Static, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Numbers, first letters and arrows choose."""
+        if _moved(self, event):
+            event.stop()
+            return
         count = len(self.field.options)
         starts = [
             n
@@ -123,7 +158,7 @@ class Options(Static, can_focus=True):
 
     def action_submit(self) -> None:
         """Enter."""
-        self.post_message(Line.Sent())
+        self.post_message(Line.Sent(self.field.name, self.answer))
 
     @property
     def answer(self) -> str:
@@ -143,7 +178,11 @@ class Composer(Vertical):
         """The answers changed."""
 
     class Sent(Message):
-        """The person wants to say this."""
+        """The person wants to say this: answers by field name, as they were when enter was pressed."""
+
+        def __init__(self, answers: Mapping[str, str]) -> None:
+            super().__init__()
+            self.answers = answers
 
     DEFAULT_CSS = """
     Composer { height: auto; padding: 0 2; }
@@ -233,4 +272,4 @@ class Composer(Vertical):
     def on_line_sent(self, event: Line.Sent) -> None:
         """Pass it on."""
         event.stop()
-        self.post_message(self.Sent())
+        self.post_message(self.Sent({**self.answers, event.field: event.text}))
