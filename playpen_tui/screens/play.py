@@ -47,6 +47,7 @@ class PlayScreen(Screen[None]):
         self._veiled = False
         self._driver: Worker[None] | None = None
         self._trouble = ""
+        self._offered: tuple[bool, bool, bool] | None = None
 
     def compose(self) -> ComposeResult:
         """Head, board and dialogue, seats, trouble, writing line or end card, keys."""
@@ -90,7 +91,7 @@ class PlayScreen(Screen[None]):
         if event.role in self.sitting.humans:
             return
         self.query_one(Seats).hear(event)
-        self.refresh_bindings()
+        self._offer()
         dialogue = self.query_one(Dialogue)
         state = self.query_one(Seats).states[event.role]
         if isinstance(event, Token) and not event.reasoning and self._may_watch(event.role):
@@ -126,7 +127,7 @@ class PlayScreen(Screen[None]):
         await self.query_one(Dialogue).show(entries(match, eyes), sitting.names(), mine)
         waiting = sitting.waiting_for
         self.query_one(Seats).turn(match.turn, waiting is not None)
-        self.refresh_bindings()
+        self._offer()
         composer = self.query_one(Composer)
         if match.over:
             composer.display = False
@@ -168,7 +169,7 @@ class PlayScreen(Screen[None]):
             "   ctrl+r ask again   esc leave", "$secondary"
         )
         box.update(line if text else "")
-        self.refresh_bindings()
+        self._offer()
 
     # keys
 
@@ -235,6 +236,13 @@ class PlayScreen(Screen[None]):
         if action == "retry":
             return bool(self._trouble)
         return True
+
+    def _offer(self) -> None:
+        """Let the footer say what can be done now, if that has changed: it is built anew each time."""
+        now = (self.query_one(Seats).busy, bool(self._trouble), self.sitting.match.over)
+        if now != self._offered:
+            self._offered = now
+            self.refresh_bindings()
 
     def action_retry(self) -> None:
         """Ask again whose turn it is."""
