@@ -7,8 +7,9 @@ import pickle
 from random import Random
 
 import pytest
-from games.engine import Instance, State, luck
 from pydantic import PrivateAttr, ValidationError
+
+from games.engine import Instance, State, luck
 
 
 class Riddle(Instance):
