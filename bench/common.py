@@ -132,7 +132,7 @@ class Peer:
         mode: Literal["bare", "recorded"] = "bare",
         where: str | Path | None = None,
         *,
-        scan: bool = False,
+        faithful: bool = False,
     ) -> dict[str, Any]:
         """Let it play a plan (see `bench.clem_peer`) and return its answer; a path is read only once.
 
@@ -144,7 +144,7 @@ class Peer:
             "plan": dict(plan) if isinstance(plan, Mapping) else str(plan),
             "mode": mode,
             "dir": where and str(where),
-            "scan": scan,
+            "faithful": faithful,
         }
         try:
             self._process.stdin.write(json.dumps(request) + "\n")

@@ -162,7 +162,7 @@ def compare(work: Work, peer: Peer | None, repeats: int, scratch: Path) -> dict[
     first: list[Measured] = []
     again: list[Measured] = []
     theirs: list[Measured] = []
-    scanning: list[Measured] = []
+    faithful: list[Measured] = []
     answer: dict[str, Any] = {}
     work.play()
     if peer is not None:
@@ -173,7 +173,7 @@ def compare(work: Work, peer: Peer | None, repeats: int, scratch: Path) -> dict[
         if peer is not None:
             answer = peer.play(path)
             theirs.append(rates(answer))
-            scanning.append(rates(peer.play(path, scan=True)))
+            faithful.append(rates(peer.play(path, faithful=True)))
         again.append(measure(work.play))
     cold, warm, rated = ([one.per_cpu_s for one in side] for side in (first, again, theirs))
     fixed = RECORDED[work.plan["game"]]
@@ -189,8 +189,8 @@ def compare(work: Work, peer: Peer | None, repeats: int, scratch: Path) -> dict[
             raise RuntimeError(f"the peer played another game: {answer}")
         about = {"clemcore": answer["clemcore"], "python": answer["python"]}
         found["peer"] = {**about, **summary(rated), "ratio": ratio(cold, rated), "ratio_again": ratio(warm, rated)}
-        slow = [one.per_cpu_s for one in scanning]
-        found["peer_scanning"] = {**summary(slow), "ratio": ratio(cold, slow)}
+        slow = [one.per_cpu_s for one in faithful]
+        found["peer_faithful"] = {**summary(slow), "ratio": ratio(cold, slow)}
     return found
 
 
@@ -207,7 +207,7 @@ def run(smoke: bool, python: str | None) -> dict[str, Any]:
             games[work.plan["game"]] = compare(work, peer, repeats, Path(scratch))
     against = {"recorded": _mean(game["recorded"]["ratio"] for game in games.values())}
     if python:
-        for name in ("peer", "peer_scanning"):
+        for name in ("peer", "peer_faithful"):
             against[name] = _mean(game[name]["ratio"] for game in games.values())
     return document(
         "engine",

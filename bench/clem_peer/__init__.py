@@ -8,7 +8,7 @@
 
 From Python, `bench.common.Peer` starts it with `--serve`, so that clemcore is imported once (several seconds) and
 repeats of ours and theirs can take turns. A request is `{"plan": PLAN or its path, "mode": "bare" | "recorded",
-"dir": where to record (default: a temporary directory, removed afterwards), "scan": false}`.
+"dir": where to record (default: a temporary directory, removed afterwards), "faithful": false}`.
 
 A plan is data: `{"game": "taboo" | "wordle", "prompts": {...}, "words": [...], "episodes": [{"target": "river",
 "related": ["water", "flow", "stream"], "texts": ["CLUE: …", "GUESS: …", …]}]}`. `texts` are the replies of both
@@ -22,7 +22,8 @@ The answer holds episodes, steps, outcomes, wall and CPU seconds of the play alo
 
 The two games are ours, written for this purpose on clemcore's public classes, since clembench's are not a package.
 They follow the rules and log the events of clembench 3.0, and leave out what costs time without being a rule: stop
-words and allowed words are sets, where clembench looks through lists (`--scan`, or `"scan": true` in a request, does
-as clembench does), the word list is not copied into every experiment, there is no critic, no model, no re-prompt
-after an unknown word, and no progress bar.
+words and allowed words are sets, where clembench looks through lists; forbidden words are stemmed once an episode,
+where clembench does it at every clue; the word list is not copied into every experiment; there is no critic, no
+model, no re-prompt after an unknown word, no progress bar. `--faithful` (`"faithful": true` in a request) looks
+through lists and stems at every clue, as clembench does.
 """

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("plan", nargs="?", type=Path, help="the plan, a JSON file")
     parser.add_argument("--mode", choices=("bare", "recorded"), default="bare")
     parser.add_argument("--dir", type=Path, help="where to record (default: a temporary directory)")
-    parser.add_argument("--scan", action="store_true", help="look words up in lists, as clembench does")
+    parser.add_argument("--faithful", action="store_true", help="repeat what clembench repeats")
     parser.add_argument("--serve", action="store_true", help="read requests from standard input, one a line")
     options = parser.parse_args()
     if (options.plan is None) != options.serve:
@@ -36,7 +36,7 @@ def main() -> None:
             for line in sys.stdin:
                 reply(json.loads(line))
         else:
-            reply({"plan": str(plan), "mode": options.mode, "dir": where and str(where), "scan": options.scan})
+            reply({"plan": str(plan), "mode": options.mode, "dir": where and str(where), "faithful": options.faithful})
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     mode = request.get("mode", "bare")
     benchmark = load(plan["game"])
     benchmark.scripts = {n: episode["texts"] for n, episode in enumerate(plan["episodes"], 1)}
-    benchmark.words = plan["words"] if request.get("scan") else frozenset(plan["words"])
+    benchmark.faithful = bool(request.get("faithful"))
+    benchmark.words = plan["words"] if benchmark.faithful else frozenset(plan["words"])
     episodes = [benchmark.instance(n, episode) for n, episode in enumerate(plan["episodes"], 1)]
     experiment = {**benchmark.experiment(plan["prompts"]), "game_instances": episodes}
     instances = GameInstances(plan["game"], to_rows(plan["game"], {"experiments": [experiment]}))
@@ -70,7 +71,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     said = sum(map(len, benchmark.scripts.values()))
     if measured["steps"] != said or measured["episodes"] != len(episodes):
         raise RuntimeError(f"{len(episodes)} scripts of {said} texts, but the peer played {measured}")
-    about = {"game": plan["game"], "mode": mode, "scan": bool(request.get("scan")), "clemcore": get_version()}
+    about = {"game": plan["game"], "mode": mode, "faithful": benchmark.faithful, "clemcore": get_version()}
     return about | {"python": platform.python_version()} | measured
 
 

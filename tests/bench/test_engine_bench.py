@@ -148,7 +148,7 @@ def test_the_peer_plays_the_same_games_bare_and_recorded(peer, tmp_path):
         bare = peer.play(plan)
         assert (bare["episodes"], bare["steps"], bare["outcomes"]) == (4, 24, {"success": 4})
         assert bare["clemcore"] == "3.7.2"
-        assert peer.play(plan, scan=True)["scan"] is True
+        assert peer.play(plan, faithful=True)["faithful"] is True
         where = tmp_path / plan["game"]
         recorded = peer.play(plan, "recorded", where)
         assert (recorded["steps"], recorded["outcomes"]) == (24, {"success": 4})

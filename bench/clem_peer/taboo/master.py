@@ -59,6 +59,7 @@ class Master(DialogueGameMaster):
 
     def _on_setup(self, *, game_id: int, target_word: str, related_word: list[str]) -> None:
         self.target, self.related = target_word, related_word
+        self.stems = self._stems()
         script = iter(self.benchmark.scripts[game_id])
         self.describer = Describer(self.player_models[0], script)
         self.guesser = Guesser(self.player_models[1], script)
@@ -92,15 +93,18 @@ class Master(DialogueGameMaster):
             self.set_context_for(self.describer, parsed_response)
 
     def _check(self, clue: str) -> None:
-        """Compare the stems of all content words with those of the forbidden words, which are stemmed every time."""
-        target = STEM(self.target)
-        related = [STEM(word) for word in self.related]
+        """Compare the stems of all content words with those of the forbidden words."""
+        if self.benchmark.faithful:
+            self.stems = self._stems()
         words = [word for word in clue.split(" ") if word not in self.benchmark.words]
         for word, stem in zip(words, [STEM(word) for word in words], strict=True):
-            if stem == target:
+            if stem == self.stems[0]:
                 raise RuleViolationError(f"the clue word {word} is the target", clue, "0")
-            if stem in related:
+            if stem in self.stems:
                 raise RuleViolationError(f"the clue word {word} is a related word", clue, "1")
+
+    def _stems(self) -> list[str]:
+        return [STEM(word) for word in (self.target, *self.related)]
 
     def _on_parse_error(self, error: ParseError) -> None:
         self.state.abort()
@@ -121,10 +125,11 @@ class Master(DialogueGameMaster):
 
 
 class TabooBenchmark(GameBenchmark):
-    """The factory. `scripts` by game id and `words` (stop words) are set by the peer before play."""
+    """The factory. `scripts` by game id, `words` (stop words) and `faithful` are set by the peer before play."""
 
     scripts: dict[int, list[str]]
     words: Collection[str]
+    faithful: bool
 
     def create_game_master(self, experiment: dict[str, Any], player_models: list[Model]) -> GameMaster:
         return Master(self, experiment, player_models)

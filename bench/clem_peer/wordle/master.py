@@ -105,10 +105,11 @@ class Master(DialogueGameMaster):
 
 
 class WordleBenchmark(GameBenchmark):
-    """The factory. `scripts` by game id and `words` (allowed guesses) are set by the peer before play."""
+    """The factory. `scripts` by game id, `words` (allowed guesses) and `faithful` are set by the peer before play."""
 
     scripts: dict[int, list[str]]
     words: Collection[str]
+    faithful: bool
 
     def create_game_master(self, experiment: dict[str, Any], player_models: list[Model]) -> GameMaster:
         return Master(self, experiment, player_models)
