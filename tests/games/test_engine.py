@@ -342,8 +342,12 @@ def test_default_scores_follow_the_outcome() -> None:
         assert over.rewards() == dict.fromkeys(GAME.roles, (main or 0) / 100)
 
 
-def test_an_unfinished_match_has_no_score() -> None:
-    assert new().scores() == Scores(None)
+def test_an_unfinished_match_has_no_score_whatever_the_game_says() -> None:
+    class Eager(Talking):
+        def scores(self, match: Match) -> Scores:
+            return Scores(100.0)
+
+    assert Match.new(Eager(), Word(name="one", experiment="all")).scores() == Scores(None)
     assert new().rewards() == {"left": 0.0, "right": 0.0}
 
 
