@@ -113,10 +113,10 @@ def same_stem(a: str, b: str, language: str) -> bool:
 def _alike(a: str, b: str) -> bool:
     """Whether two words begin alike: if not they cannot have one stem, and the stemmer, which is slow, is not asked."""
     n = min(3, len(a), len(b))
-    return a[:n] == b[:n] or _beginning(a, n) == _beginning(b, n)
+    return a[:n] == b[:n] or beginning(a, n) == beginning(b, n)
 
 
-def _beginning(word: str, n: int) -> str:
+def beginning(word: str, n: int) -> str:
     """The first letters with a sign for what endings change: `dry` and `dries`, `use` and `using`, `Baum`, `Bäume`."""
     bare = plain(word[: n + 2]).replace("ae", "a").replace("oe", "o").replace("ue", "u")
     return bare.translate(_ENDINGS)[:n]

@@ -25,7 +25,7 @@ from games.taboo.replies import content, guessed, with_tag
 DESCRIBER: Role = "describer"
 GUESSER: Role = "guesser"
 ROUNDS = 3
-CLUE_LENGTH = 120
+CLUE_LENGTH = 100
 """How many characters a clue of an assisted seat has at most; others may go on as long as they like."""
 
 _CLIP = 40
@@ -79,16 +79,33 @@ def _options(language: str) -> tuple[tuple[str, str], ...]:
     return tuple((word, guessed(word, language)) for word in lexicon.vocabulary(language))
 
 
-@lru_cache(maxsize=128)
-def _guess_shape(language: str, wrong: frozenset[str]) -> Shape:
-    words = tuple(word for word, compared in _options(language) if compared not in wrong)
-    return Seq((Literal(with_tag(_tags(language)[GUESSER], "")), Choice(words, name="guess")))
+def _sentence(clue: str) -> str:
+    """A clue as one written sentence, like those of the examples: small models are sensitive to such things."""
+    line = " ".join(clue.split())
+    line = line[:1].upper() + line[1:]
+    return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
 @lru_cache(maxsize=8)
-def _clue_shape(language: str) -> Shape:
-    tag = Literal(with_tag(_tags(language)[DESCRIBER], ""))
-    return Seq((tag, Text("clue", low=8, high=CLUE_LENGTH, letters=True)))
+def _example_answers(language: str) -> frozenset[str]:
+    """The answers of the examples in any form: a small model likes to repeat them."""
+    answers = prompts(PACKAGE, language).words("examples.guesser")[1::2]
+    return lexicon.said_in([content(answer, _tags(language)[GUESSER]) or "" for answer in answers], language)
+
+
+@lru_cache(maxsize=64)
+def _guess_shape(language: str, clues: tuple[str, ...], guesses: tuple[str, ...]) -> Shape:
+    wrong = {guessed(one, language) for one in guesses}
+    out = lexicon.said_in(clues, language) | _example_answers(language)
+    words = tuple(word for word, compared in _options(language) if compared not in wrong and word not in out)
+    return Seq((Literal(with_tag(_tags(language)[GUESSER], "")), Choice(words, name="guess")))
+
+
+@lru_cache(maxsize=32)
+def _clue_shape(language: str, number: int) -> Shape:
+    openings = prompts(PACKAGE, language).words("assist.openings")
+    opening = with_tag(_tags(language)[DESCRIBER], openings[(number - 1) % len(openings)])
+    return Seq((Literal(f"{opening} "), Text("clue", low=12, high=CLUE_LENGTH, letters=True)))
 
 
 class Taboo(Game[TabooInstance, TabooState]):
@@ -197,11 +214,23 @@ class Taboo(Game[TabooInstance, TabooState]):
         return None if inner is None else {"clue" if role == DESCRIBER else "guess": inner}
 
     def shape(self, state: TabooState) -> Shape | None:
-        """A line of plain words, or one word of the vocabulary that was not guessed yet."""
+        """A line of plain words; or one word of the vocabulary that was neither guessed yet nor said in a clue.
+
+        A clue of an assisted seat begins as its round demands, so that a model that always says the most likely
+        thing does not say the same thing three times.
+        """
         language = state.instance.language
-        if state.turn != GUESSER:
-            return _clue_shape(language)
-        return _guess_shape(language, frozenset(guessed(one, language) for one in state.guesses))
+        if state.turn == GUESSER:
+            return _guess_shape(language, state.clues, state.guesses)
+        return _clue_shape(language, state.round)
+
+    def question(self, state: TabooState) -> str:
+        """`What is elephant?` or all clues so far and `What is it?`, as in the examples."""
+        said = self._said(state)
+        if state.turn == GUESSER:
+            clues = " ".join(_sentence(clue) for clue in state.clues)
+            return said.fill("assist.guess", tag=self._tag(state, DESCRIBER), clues=clues)
+        return said.fill("assist.clue", target=state.instance.target) if state.turn == DESCRIBER else ""
 
     def examples(self, state: TabooState) -> tuple[Message, ...]:
         """Short exchanges of this role with words of no instance."""

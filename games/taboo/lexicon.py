@@ -7,7 +7,7 @@ neither names nor places tell a target.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, NamedTuple
 
@@ -15,7 +15,7 @@ from pydantic import StringConstraints
 
 from games import material
 from games.engine import Instance
-from games.taboo.clue import PACKAGE, fold
+from games.taboo.clue import PACKAGE, base, beginning, fold, same_stem, tokens
 
 LANGUAGES = ("en", "de")
 BANDS = ("high", "medium", "low")
@@ -65,6 +65,27 @@ def by_target(language: str) -> Mapping[str, Entry]:
 def vocabulary(language: str) -> tuple[str, ...]:
     """The words an assisted guesser chooses from, the same for all instances."""
     return tuple(line.strip() for line in material.lines(PACKAGE, f"material/vocabulary_{language}.txt"))
+
+
+@lru_cache(maxsize=4)
+def _by_beginning(language: str) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The vocabulary with its folded form, by the letters that all forms of a word begin with."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for word in vocabulary(language):
+        folded = fold(word, language)
+        found.setdefault(beginning(folded, 2), []).append((word, folded))
+    return found
+
+
+def said_in(clues: Iterable[str], language: str) -> frozenset[str]:
+    """The words of the vocabulary that stand in a clue in any form: by the rules none of them can be the target."""
+    said = {form for clue in clues for word in tokens(clue, language) for form in (word, base(word, language))}
+    return frozenset(
+        word
+        for one in said
+        for word, folded in _by_beginning(language).get(beginning(one, 2), ())
+        if one == folded or same_stem(one, folded, language)
+    )
 
 
 @lru_cache(maxsize=4)

@@ -315,10 +315,37 @@ def test_the_shape_of_a_guess_is_one_vocabulary_for_all_instances() -> None:
         assert {one.target.casefold() for one in GAME.instances(language)} <= known
 
 
-def test_the_shape_of_a_clue_is_one_plain_line() -> None:
+def test_the_shape_of_a_guess_leaves_out_what_the_clues_said() -> None:
+    offered = {*choice(play("CLUE: A large animal, it likes leaves, lives with lions and is no mouse"))}
+    assert not offered & {"animal", "leaf", "lion", "mouse"} and {"elephant", "zoo"} <= offered
+    assert "lion" in choice(play("CLUE: big and grey"))
+
+
+def test_the_shape_of_a_guess_leaves_out_the_answers_of_the_examples() -> None:
+    answers = {message.content.removeprefix("GUESS: ") for message in GAME.examples(play(CLUE).state)[1::2]}
+    assert len(answers) >= 2 and not answers & {*choice(play(CLUE))}
+
+
+def test_the_shape_of_a_clue_is_one_plain_line_that_begins_otherwise_in_each_round() -> None:
     shape = GAME.shape(play().state)
-    assert shape is not None and shapes.fits(shape, "CLUE: it's big, grey and clever!")
-    assert not shapes.fits(shape, "CLUE: two\nlines") and not shapes.fits(shape, "CLUE: " + "x" * (CLUE_LENGTH + 1))
+    assert shape is not None and shapes.fits(shape, "CLUE: It is big, grey and clever; isn't it?")
+    assert not shapes.fits(shape, "CLUE: It is of two\nlines") and not shapes.fits(
+        shape, "CLUE: It is " + "x" * (CLUE_LENGTH + 1)
+    )
+    shapes_ = {GAME.shape(play(*[CLUE, WRONG] * rounds).state) for rounds in range(3)}
+    assert len(shapes_) == 3
+
+
+def test_an_assisted_seat_is_asked_in_the_form_of_its_examples() -> None:
+    assert GAME.question(play().state) == "What is elephant?"
+    asked = GAME.question(play("CLUE: a large\n animal", WRONG, "CLUE: It never forgets!").state)
+    assert asked == "CLUE: A large animal. It never forgets! What is it?"
+    assert GAME.question(play(CLUE, RIGHT).state) == ""
+    for language, clue in (("en", CLUE), ("de", "HINWEIS: groß und grau")):
+        match = play(instance=GAME.instances(language)[0])
+        for position in (match, match.play(clue)):
+            question, example = GAME.question(position.state), GAME.examples(position.state)[0].content
+            assert question.split()[0] == example.split()[0] and question.endswith("?") and example.endswith("?")
 
 
 @pytest.mark.parametrize("language", GAME.languages)
