@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
+from textual.dom import DOMNode
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -115,8 +117,9 @@ class PlaypenApp(App[int]):
 
     # keys
 
-    def _places(self) -> list[tuple[str, list[Action]]]:
-        name = type(self.screen).__name__.removesuffix("Screen").lower()
+    def _places(self, screen: Screen[Any]) -> list[tuple[str, list[Action]]]:
+        name = type(screen).__name__.removesuffix("Screen").lower()
+        name = "dialog" if isinstance(screen, TextDialog | Choose) else name
         groups = [(f"On this screen ({name})", [*(of("line") if name == "play" else ()), *of(name)])]
         if name == "play":
             groups.append(("When the game is over", of("end")))
@@ -126,7 +129,7 @@ class PlaypenApp(App[int]):
         """What can be done here."""
         if isinstance(self.screen, TextDialog):
             return
-        self.push_screen(TextDialog("Help", help_text(self._places())))
+        self.push_screen(TextDialog("Help", help_text(self._places(self.screen))))
 
     def action_next_theme(self) -> None:
         """The next of our themes."""
@@ -150,21 +153,23 @@ class PlaypenApp(App[int]):
         self.exit(0)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette: every action that can be done on this screen."""
-        for _, actions in self._places():
+        """The palette: every action that can be done on this screen now."""
+        known: set[str] = set()
+        for _, actions in self._places(screen):
             for action in actions:
-                if action.name != "command_palette":
-                    yield SystemCommand(
-                        action.label.capitalize(), f"{action.help} ({action.shown_key})", self._runner(screen, action)
-                    )
+                node = self._doer(screen, action)
+                if node is None or action.name in known or action.name == "command_palette":
+                    continue
+                known.add(action.name)
+                about = f"{action.help} ({action.shown_key})"
+                yield SystemCommand(action.label.capitalize(), about, partial(self.run_action, action.name, node))
 
-    def _runner(self, screen: Screen[Any], action: Action) -> Any:
-        async def run() -> None:
-            target: Any = self if action.place == "app" else screen
-            if action.place == "end":
-                from playpen_tui.widgets.endcard import EndCard
-
-                target = screen.query_one(EndCard)
-            await self.run_action(action.name, target)
-
-        return run
+    def _doer(self, screen: Screen[Any], action: Action) -> DOMNode | None:
+        """Who does it; None where it cannot be done now."""
+        node: DOMNode | None = self if action.place == "app" else screen
+        if action.place == "end":
+            node = next(iter(screen.query("EndCard.on")), None)
+        elif action.place == "line":
+            lines = [widget for widget in screen.query("Line, Options") if widget.is_on_screen]
+            node = screen.focused if screen.focused in lines else next(iter(lines), None)
+        return node if node is not None and node.check_action(action.name, ()) else None

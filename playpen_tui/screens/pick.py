@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -54,14 +55,21 @@ class PickScreen(Screen[None]):
         yield Static("", id="summary")
         yield Footer(show_command_palette=False)
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Fill the columns; what was played last stands under the cursor."""
+        if not self.query("#pick-game"):  # the app was left while this screen opened
+            return
         self._games = {card.name: card for card in self.bench.games()}
         games = self._list("game")
         games.add_options([Option(Content(one_line(card.title)), id=card.name) for card in self._games.values()])
         names = list(self._games)
         games.highlighted = names.index(self._chosen.game) if self._chosen.game in names else 0
         games.focus()
+        self._look_around()
+
+    @work(group="partners", exit_on_error=False)
+    async def _look_around(self) -> None:
+        """Ask who is there to play with; servers may take their time, and keys must not wait for them."""
         self._partners = await self.bench.partners()
         partners = self._list("partner")
         partners.add_options([Option(Content(short(spec, 40)), id=spec) for spec, _ in self._partners])

@@ -60,8 +60,13 @@ class Line(Input):
         self.field = field
         self._history: list[str] = []
 
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        """Whether this line takes the key for itself."""
+        return super().check_consume_key(key, character) and not (key == "question_mark" and not self.value)
+
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "question_mark" and not self.value:
+            event.prevent_default()  # else the base class, which hears it too, would type it
             return
         if await self._here_and_now(event):
             event.stop()

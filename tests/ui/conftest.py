@@ -31,7 +31,10 @@ MODEL = "scripted"
 
 
 class ScriptedModel:
-    """Streams what a bot of the game, or a function, says. `hold` keeps it in mid-sentence until it is set."""
+    """Streams what a bot of the game, or a function, says, `pace` characters at a time.
+
+    `hold` keeps it behind the first piece until it is set, `fail` is raised once instead of a reply.
+    """
 
     assist = True
 
@@ -40,10 +43,9 @@ class ScriptedModel:
         self.identity = Identity("model", name)
         self.hold: asyncio.Event | None = None
         self.fail: PlayerError | None = None
-        self.asked = 0
+        self.pace = 12
 
     async def speak(self, heard, ask: Ask) -> Reply:
-        self.asked += 1
         ask.emit(Queued(ask.role))
         ask.emit(Thinking(ask.role))
         if self.fail is not None:
@@ -51,7 +53,7 @@ class ScriptedModel:
             raise error
         text, done = self.say(ask), ""
         try:
-            for piece in (text[:12], text[12:]):
+            for piece in (text[at : at + self.pace] for at in range(0, len(text), self.pace)):
                 ask.emit(Token(ask.role, piece))
                 done += piece
                 if self.hold is not None:
@@ -75,6 +77,7 @@ class Bench(workbench.Workbench):
         self.models: list[ScriptedModel] = []
         self.fail: PlayerError | None = None
         self.hold: asyncio.Event | None = None
+        self.pace = 12
         self.registry.entries[MODEL] = ModelEntry(MODEL, "openai", MODEL, description="speaks by the book")
 
     async def _open(self, spec: str, match: Match, role: Role, setup: Setup):
@@ -82,7 +85,7 @@ class Bench(workbench.Workbench):
             return await super()._open(spec, match, role, setup)
         bot = match.game.bots()["competent"]
         model = ScriptedModel(self.say or (lambda ask: bot(ask.view, Random(ask.seed))), self.model_name)
-        model.hold, model.fail = self.hold, self.fail
+        model.hold, model.fail, model.pace = self.hold, self.fail, self.pace
         self.models.append(model)
         return model
 
@@ -200,12 +203,14 @@ class Stage:
         """Let the app work until something holds."""
         end = time.monotonic() + seconds
         while True:
-            await self.pilot.pause(0)
+            await asyncio.sleep(0.02)
+            if self.app._exception is not None:
+                raise self.app._exception
             if true():
+                await self.pilot.pause(0)  # what follows from it is drawn, too
                 return
             if time.monotonic() > end:
                 raise AssertionError(f"never happened: {what}; on screen:\n{self.text}\nnotes: {self.notes}")
-            await asyncio.sleep(0.01)
 
     async def sees(self, *texts: str) -> None:
         """Wait until all of these stand on the screen."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from playpen_tui.sitting import Setup
+from playpen_tui.widgets.composer import Options
 
 MODEL = "scripted"
 TARGET, FORBIDDEN = "library", "read"
@@ -132,17 +131,20 @@ async def test_a_critic_answers_with_a_letter(stage):
         assert stage.match.steps[1].text == "explanation: another one\nagreement: no"
 
 
-@pytest.mark.parametrize(
-    "keys", [("2",), ("s",), ("right", "right"), ("left", "left"), ("1", "right"), ("t", "left")], ids=" ".join
-)
-async def test_a_picture_is_chosen_by_number_letter_or_arrows(stage, keys):
+async def test_a_picture_is_chosen_by_number_letter_or_arrows(stage):
     seats = {"describer": MODEL, "guesser": "human"}
     async with stage.open(Setup("referencegame", seats, instance="letter_grids-en-001", seed=1)):
         await stage.my_turn("guesser")
         await stage.sees("1 first", "2 second", "3 third", "press 1–3, then enter")
-        stage.press(*keys, "enter")
+        chosen = stage.screen.query_one(Options)
+        for keys in ("2", "s", ("right", "right"), ("left", "left"), ("1", "right"), ("t", "left")):
+            stage.press(*keys)
+            await stage.until(lambda: chosen.answer == "second", f"second chosen by {keys}")
+            stage.press("escape")
+            await stage.until(lambda: not chosen.answer, "the choice cleared")
+        stage.press("3", "enter")
         await stage.over()
-        assert stage.match.steps[1].text == "Answer: second"
+        assert stage.match.steps[1].text == "Answer: third"
 
 
 async def test_enter_without_a_choice_asks_for_one(stage):
