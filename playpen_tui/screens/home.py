@@ -44,6 +44,7 @@ class HomeScreen(Screen[None]):
         super().__init__()
         self.bench = bench
         self.overview: Overview | None = None
+        self._here = "opening the log …"
 
     def compose(self) -> ComposeResult:
         """A title line, rows, keys."""
@@ -70,6 +71,8 @@ class HomeScreen(Screen[None]):
         try:
             self.overview = await self.bench.overview()
         except expected() as error:
+            self.overview, self._here = None, f"{self.bench.path.name} · not opened"
+            self._draw(None)
             self.query_one("#text", Static).update(Content.styled(f"⊘ {one_line(str(error), 600)}", "$error"))
             return
         self._draw(self.overview)
@@ -78,7 +81,7 @@ class HomeScreen(Screen[None]):
 
     def _draw(self, overview: Overview | None) -> None:
         width = max(40, self.size.width - 7)
-        here = overview.place if overview else "opening the log …"
+        here = overview.place if overview else self._here
         gap = max(1, width - len("playpen") - len(here))
         right = Content.styled(" " * gap + short(here, width - 8), "$secondary")
         self.query_one("#top", Static).update(Content.styled("playpen", "bold $accent") + right)
