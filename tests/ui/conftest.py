@@ -7,6 +7,7 @@ the real workbench but for one entry of the registry, `scripted`, whose player i
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -184,6 +185,11 @@ class Stage:
         return "\n".join("".join(segment.text for segment in strip)[:width].rstrip() for strip in strips[:height])
 
     @property
+    def words(self) -> str:
+        """The same without borders and line breaks: for text that may be wrapped anywhere."""
+        return " ".join(re.sub("[\u2500-\u259f]", " ", self.text).split())
+
+    @property
     def draft(self) -> str:
         """What stands in the writing line."""
         return self.screen.query_one(Line).value
@@ -213,9 +219,9 @@ class Stage:
                 raise AssertionError(f"never happened: {what}; on screen:\n{self.text}\nnotes: {self.notes}")
 
     async def sees(self, *texts: str) -> None:
-        """Wait until all of these stand on the screen."""
+        """Wait until all of these stand on the screen, in one line or wrapped."""
         for text in texts:
-            await self.until(lambda text=text: text in self.text, f"{text!r} on the screen")
+            await self.until(lambda text=text: text in self.text or text in self.words, f"{text!r} on the screen")
 
     async def settle(self) -> None:
         """Let everything that was sent be worked off, and what follows from it."""

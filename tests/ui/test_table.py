@@ -1,4 +1,4 @@
-"""At the table beyond the moves: what models are doing, stop and retry, errors, drafts, watching, sizes, the way out."""
+"""At the table beyond the moves: what models are doing, stop and retry, errors, drafts, watching, sizes, leaving."""
 
 from __future__ import annotations
 
@@ -128,9 +128,9 @@ async def test_watching_two_models_no_protocol_tag_is_ever_streamed(stage, monke
         stream(dialogue, role, text, note)
 
     monkeypatch.setattr(Dialogue, "stream", overheard)
-    stage.bench.pace = 1
+    stage.bench.pace = 2
     async with stage.open(Setup(game, dict.fromkeys(roles.split(), MODEL), seed=3)):
-        await stage.over()
+        await stage.until(lambda: hasattr(stage.screen, "sitting") and stage.match.ply >= 2, "two turns", 20)
         shown = stage.text.lower()
     assert len(streamed) > 20 and streamed[0] == "…"
     for text in (*(text.lower() for text in streamed), shown):
