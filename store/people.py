@@ -38,7 +38,7 @@ CONSENT: Mapping[str, Consent] = {
     "en": Consent(
         "playpen-tui writes games into a file on this machine: what you say, what your partner says, when, how long "
         "you took in all for each turn, and how the game ended. You appear under a random pseudonym; no name is asked "
-        "for. You can change your answer and have your words erased at any time (`playpen-tui db forget`). "
+        "for. Nothing is sent anywhere; whoever deletes the file deletes it all. "
         "How may your games be used?",
         {
             "local": "on this machine only, by whoever uses it",
@@ -50,8 +50,8 @@ CONSENT: Mapping[str, Consent] = {
     "de": Consent(
         "playpen-tui schreibt Spiele in eine Datei auf diesem Rechner: was du sagst, was dein Gegenüber sagt, wann, "
         "wie lange du für jeden Zug insgesamt gebraucht hast und wie das Spiel ausging. Du erscheinst unter einem "
-        "zufälligen Pseudonym; nach einem Namen wird nicht gefragt. Du kannst deine Antwort jederzeit ändern und deine "
-        "Worte löschen lassen (`playpen-tui db forget`). Wofür dürfen deine Spiele verwendet werden?",
+        "zufälligen Pseudonym; nach einem Namen wird nicht gefragt. Nichts wird verschickt; wer die Datei löscht, löscht "
+        "alles. Wofür dürfen deine Spiele verwendet werden?",
         {
             "local": "nur auf diesem Rechner, von denen, die ihn benutzen",
             "research": "auf diesem Rechner und weitergegeben an Forschende, die sie für sich behalten",
