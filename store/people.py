@@ -50,8 +50,8 @@ CONSENT: Mapping[str, Consent] = {
     "de": Consent(
         "playpen-tui schreibt Spiele in eine Datei auf diesem Rechner: was du sagst, was dein Gegenüber sagt, wann, "
         "wie lange du für jeden Zug insgesamt gebraucht hast und wie das Spiel ausging. Du erscheinst unter einem "
-        "zufälligen Pseudonym; nach einem Namen wird nicht gefragt. Nichts wird verschickt; wer die Datei löscht, löscht "
-        "alles. Wofür dürfen deine Spiele verwendet werden?",
+        "zufälligen Pseudonym; nach einem Namen wird nicht gefragt. Nichts wird verschickt; wer die Datei löscht, "
+        "löscht alles. Wofür dürfen deine Spiele verwendet werden?",
         {
             "local": "nur auf diesem Rechner, von denen, die ihn benutzen",
             "research": "auf diesem Rechner und weitergegeben an Forschende, die sie für sich behalten",
