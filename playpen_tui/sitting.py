@@ -73,8 +73,9 @@ def seating(
 ) -> dict[Role, str]:
     """Who sits where: `--as ROLE --vs PARTNER --seat ROLE=PLAYER` over the roles of a game.
 
-    Without `--as` and without any seat named, the person takes the first role. Everybody else is `partner`, or
-    `default` when none was named. Raises BadSetup for a role the game has not.
+    Without `--as` and without any seat named, the person takes the first role; where seats are named and no partner
+    is, the first that is free. Everybody else is `partner`, or `default` when none was named. Raises BadSetup for a
+    role the game has not.
     """
     for name in [*named, *([role] if role else [])]:
         if name not in game.roles:
@@ -84,7 +85,7 @@ def seating(
         seats.setdefault(role, HUMAN)
     elif not seats:
         seats[game.roles[0]] = HUMAN
-    elif HUMAN not in seats.values() and partner is not None and len(seats) < len(game.roles):
+    elif HUMAN not in seats.values() and partner is None and len(seats) < len(game.roles):
         free = next(r for r in game.roles if r not in seats)
         seats[free] = HUMAN
     return {r: seats.get(r) or partner or default for r in game.roles}
