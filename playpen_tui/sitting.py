@@ -12,13 +12,12 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from players.human import HumanPlayer
-
 from games import catalog
 from games.boards import Field
 from games.engine import Game, Instance, Match, Role
 from players.base import Emit, Player, silent
 from players.driver import drive
+from players.human import HumanPlayer
 from players.ports import NoRecorder, Place, Recorder
 
 HUMAN = "human"
