@@ -39,7 +39,7 @@ async def main() -> None:
             await _until(pilot, lambda: sitting.match.ply == 2)
             await pilot.pause(0.5)
             if not sitting.match.over:
-                await pilot.press(*"it never says meow, it guards the cat")
+                await pilot.press(*"it guards the house and chases cats")
             await pilot.pause(0.5)
             svg = app.export_screenshot(title="playpen-tui")
     PICTURES.mkdir(parents=True, exist_ok=True)
