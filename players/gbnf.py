@@ -117,7 +117,7 @@ class _Rules:
                 line = f" {quoted(gap)} ".join([one_of(symbols)] * cols)
                 return f" {quoted(chr(10))} ".join([line] * rows)
             case Seq(parts):
-                return " ".join(self.of(part) for part in parts)
+                return " ".join(self.of(part) for part in parts) or quoted("")
 
 
 @dataclass(slots=True)
