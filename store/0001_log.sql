@@ -81,7 +81,7 @@ CREATE TABLE messages (
   role TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
   content TEXT NOT NULL
 ) STRICT;
-CREATE INDEX messages_parent ON messages(parent_hash);
+-- Hashes are indexed nowhere else: each such index is a random write for every message. Erasing builds its own.
 
 CREATE TABLE turns (
   seq INTEGER PRIMARY KEY,             -- order of arrival in this file; the search index goes by it
@@ -104,7 +104,6 @@ CREATE TABLE turns (
 ) STRICT;
 CREATE INDEX turns_player ON turns(player_id);
 CREATE INDEX turns_person ON turns(person_id) WHERE person_id IS NOT NULL;
-CREATE INDEX turns_seen ON turns(seen_hash);
 
 CREATE TABLE heard (
   episode_id TEXT NOT NULL REFERENCES episodes(id),

@@ -111,19 +111,20 @@ FROM (
     e.game AS game,
     s.role AS role,
     p.name AS player,
-    EXISTS (SELECT 1 FROM turns t WHERE t.episode_id = e.id AND t.role = s.role AND t.assisted) AS assisted,
+    (
+      SELECT CASE WHEN max(t.player_id <> s.player_id) THEN NULL ELSE coalesce(max(t.assisted), 0) END
+      FROM turns t WHERE t.episode_id = e.id AND t.role = s.role
+    ) AS assisted,
     r.outcome AS outcome,
     r.main AS main,
-    EXISTS (SELECT 1 FROM json_each(r.winners) w WHERE w.value = s.role) AS won,
-    (SELECT w.value FROM json_each(r.rewards) w WHERE w.key = s.role) AS reward
+    instr(r.winners, json_quote(s.role)) > 0 AS won,
+    json_extract(r.rewards, '$.' || json_quote(s.role)) AS reward
   FROM results r
   JOIN episodes e ON e.id = r.episode_id
   JOIN seats s ON s.episode_id = e.id
   JOIN players p ON p.id = s.player_id
-  WHERE NOT EXISTS (
-    SELECT 1 FROM turns t WHERE t.episode_id = e.id AND t.role = s.role AND t.player_id <> s.player_id
-  )
 )
+WHERE assisted IS NOT NULL
 GROUP BY game, role, player, assisted;
 
 -- Content that was trained on and then evaluated on: must be empty.

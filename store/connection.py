@@ -109,7 +109,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE slips past the append-only triggers
     connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA cache_size = -32768")
+    connection.execute("PRAGMA cache_size = -65536")
 
 
 def open_reader(path: Path, *, wait: float = WAIT) -> sqlite3.Connection:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from random import Random
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from games.engine import Message
 
@@ -124,8 +124,8 @@ def message_hash(parent: str | None, role: str, content: str) -> str:
     return hashlib.blake2b(f"{parent or ''}\n{role}\n{content}".encode(), digest_size=16).hexdigest()
 
 
-MessageRow = tuple[str, str | None, str, str]
-"""hash, parent_hash, role, content."""
+MessageRow: TypeAlias = tuple[Any, ...]
+"""hash, parent_hash (None for the first), role, content."""
 
 
 def chain(messages: Iterable[Message], parent: str | None = None) -> list[MessageRow]:

@@ -62,6 +62,10 @@ class LogRecorder:
         """
         if match.steps and place.parent is None:
             raise ValueError("a match that has begun can only be recorded as a branch; name its parent")
+        if place.fork_ply is not None and (place.parent is None or place.fork_ply != match.ply):
+            raise ValueError(
+                f"this match stands at ply {match.ply}, so it does not fork from {place.parent} at {place.fork_ply}"
+            )
         episode = new_id()
         instance = self._instance(match)
         players = {role: self._player(who) for role, who in seats.items()}
@@ -93,7 +97,7 @@ class LogRecorder:
         """Log one utterance: `match` is the match after it. Returns when it is committed. Raises LogError."""
         live = self._recall(episode, match, step)
         heard = match.heard[step.role]
-        spoken = next(at for at in range(len(heard) - 1, -1, -1) if heard[at].role == "assistant")
+        spoken = len(heard) - (1 if heard[-1].role == "assistant" else 2)
         messages, seen = live.grow(step.role, heard, spoken)
         turn, at, player = new_id(), now(), self._player(who)
         assisted = int(reply.assisted)
@@ -114,18 +118,18 @@ class LogRecorder:
             reply.ms,
             at,
         )
-        rows: dict[str, list[Row]] = {"messages": [*messages], "turns": [row]}
+        rows: dict[str, list[Row]] = {"messages": messages, "turns": [row]}
         if reply.call is not None:
             self._add_call(rows, reply.call, heard[:spoken], seen, (episode, step.ply, step.role, turn, player[0], at))
         live.round = match.state.round
-        new = self._add_new(rows, "players", (player,))
+        if player[0] not in self._known:
+            rows["players"] = [player]
         try:
             await self._writer.write(rows, _people(who))
         except LogError:
             self._live.pop(episode, None)  # its tips name messages that were not written
             raise
-        if new:
-            self._known.update(new)
+        self._known.add(player[0])
 
     async def call(self, episode: str, ply: int, role: Role, who: Identity, call: Call) -> None:
         """Log a request that became no turn: refused by a check, failed or cancelled. Raises LogError."""
@@ -155,7 +159,7 @@ class LogRecorder:
             state.outcome,
             clean(state.reason),
             _finite(scores.main),
-            to_json(match.rewards()),
+            to_json(_rewards(match, scores)),
             to_json(state.winners) if state.winners else "[]",
             match.ply,
             at,
@@ -285,6 +289,11 @@ def _people(*players: Identity) -> Sequence[str]:
 
 def _person(who: Identity) -> str | None:
     return who.person if who.kind == "human" else None
+
+
+def _rewards(match: Match, scores: Scores) -> Mapping[Role, float]:
+    """`match.rewards()`, without working out the scores again."""
+    return match.state.rewards or dict.fromkeys(match.game.roles, (scores.main or 0.0) / 100)
 
 
 def _finite(value: float | None) -> float | None:

@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -43,14 +44,17 @@ CONTENT = {"instances": "id", "players": "id", "messages": "hash"}
 """Tables whose key is a hash of the rest: a row that is there already is the same row."""
 
 
-def insert_sql(table: str) -> str:
-    """The statement that inserts one row of `COLUMNS[table]`."""
+MOST = 64
+"""Rows that one statement inserts at most: it runs without Python, and so without keeping a screen from drawing."""
+
+
+@lru_cache(maxsize=256)
+def insert_sql(table: str, rows: int = 1) -> str:
+    """The statement that inserts so many rows of `COLUMNS[table]`."""
     columns = COLUMNS[table].split()
+    row = f"({', '.join('?' * len(columns))})"
     again = f" ON CONFLICT({CONTENT[table]}) DO NOTHING" if table in CONTENT else ""
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}){again}"
-
-
-_INSERTS = {table: insert_sql(table) for table in COLUMNS}
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}{again}"
 
 
 class Work:
@@ -118,21 +122,37 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
-        self._queue: deque[Work] = deque()
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._queue: list[Work] = []
+        self._soon: dict[asyncio.AbstractEventLoop, list[Work]] = {}
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="playpen-log", daemon=True)
         self._thread.start()
 
     def submit(self, work: Work) -> Work:
-        """Queue it; then `await work`, or `work.wait()` in a thread. Raises LogClosed."""
-        with self._wake:
+        """Queue it; then `await work`, or `work.wait()` in a thread. Raises LogClosed.
+
+        What the coroutines of a loop submit in one turn of the loop reaches the writer together and shares a commit.
+        """
+        with self._lock:
             if self._closed:
                 raise LogClosed(f"the log {self._path} was closed already; open it again")
-            self._queue.append(work)
-            if len(self._queue) == 1:
+            loop = work.loop
+            if loop is None:
+                self._queue.append(work)
                 self._wake.notify()
+            elif (soon := self._soon.get(loop)) is not None:
+                soon.append(work)
+            else:
+                self._soon[loop] = [work]
+                loop.call_soon(self._hand_over, loop)
         return work
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._queue += self._soon.pop(loop, ())
+            self._wake.notify()
 
     def write(self, rows: Rows, people: Sequence[str] = ()) -> Work:
         """Insert rows: `await writer.write(…)` returns when they are committed. Raises LogError."""
@@ -144,18 +164,20 @@ class Writer:
 
     def close(self) -> None:
         """Write what waits, tidy up, close the connection. Twice is fine."""
-        with self._wake:
+        with self._lock:
             self._closed = True
+            for soon in self._soon.values():
+                self._queue += soon
+            self._soon.clear()
             self._wake.notify()
         self._thread.join()
 
     def _run(self) -> None:
         while True:
-            with self._wake:
+            with self._lock:
                 while not self._queue and not self._closed:
                     self._wake.wait()
-                batch = list(self._queue)
-                self._queue.clear()
+                batch, self._queue = self._queue, []
             if not batch:
                 break
             for piece in _pieces(batch):
@@ -208,10 +230,13 @@ class Writer:
 
 def insert(connection: sqlite3.Connection, works: Sequence[Rows]) -> None:
     """Insert the rows of many pieces of work, table by table, inside the caller's transaction. Raises sqlite3.Error."""
-    for table, sql in _INSERTS.items():
+    for table in COLUMNS:
         rows = [row for work in works if table in work for row in work[table]]
-        if rows:
-            connection.executemany(sql, rows)
+        at = 0
+        while at < len(rows):
+            size = 1 << (min(len(rows) - at, MOST).bit_length() - 1)  # powers of two: few statements to prepare
+            connection.execute(insert_sql(table, size), [*chain.from_iterable(rows[at : at + size])])
+            at += size
 
 
 def require_consent(connection: sqlite3.Connection, person: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import re
 import sqlite3
 from importlib.resources import files
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from sqlite_utils import Database, Migrations
-from tiny_game import Script, new_match
+from tiny_game import Script, Tiny, new_match
 
 from players.driver import drive
-from store import connection, migrations, schema
+from store import migrations, schema
 from store.connection import connect
+from store.keep import check
 from store.log import Log
 from store.migrations import backup_path, known, migrate, statements
 from store.writer import COLUMNS
@@ -201,13 +203,40 @@ def test_annotations_are_superseded_not_changed(log):
         log.write(lambda db: db.execute(NOTE, ("C", "A")).rowcount)
 
 
-def test_frozen_logs_of_every_release_still_open(tmp_path):
-    """`frozen/VERSION.sql` is written once per release by the command in docs/log.md, and never again."""
-    for frozen in sorted((Path(__file__).parent / "frozen").glob("*.sql")):
-        path = tmp_path / f"{frozen.stem}.sqlite"
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            db.executescript(frozen.read_text(encoding="utf-8"))
-            turns = db.execute("SELECT count(*) FROM turns").fetchone()
-        with Log.open(path) as log:
-            assert log.reader().execute("SELECT count(*) FROM turns").fetchone() == turns
-            assert connection.look(path)
+FROZEN = sorted((Path(__file__).parent / "frozen").glob("*.sqlite.gz"))
+
+
+def shape(path):
+    """Everything the schema consists of."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        rows = db.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2")
+        return rows.fetchall(), list(schema.applied(db))
+
+
+def test_there_are_frozen_logs():
+    assert FROZEN
+
+
+@pytest.mark.parametrize("frozen", FROZEN, ids=lambda path: path.name)
+def test_a_frozen_log_opens_with_this_version(frozen, path):
+    path.write_bytes(gzip.decompress(frozen.read_bytes()))
+    with Log.open(path) as log:
+        assert check(log, game_of=lambda name: Tiny()).ok
+        counts = log.queries.counts()
+        assert (counts.episodes, counts.finished, counts.turns, counts.calls) == (3, 2, 7, 4)
+        (half,) = log.queries.unfinished()
+        assert log.history.match(half.id, Tiny()).texts == ["one", "zwölf"]
+        assert log.people.get("amber-otter-417").consent == "public"
+
+
+def test_no_released_migration_was_edited(path, tmp_path):
+    """The newest frozen log must have exactly the tables that its migrations make today."""
+    frozen = tmp_path / "frozen.sqlite"
+    Log.open(path).close()
+    for compressed in FROZEN:
+        frozen.write_bytes(gzip.decompress(compressed.read_bytes()))
+        tables, names = shape(frozen)
+        if names == list(schema.NAMES):
+            assert tables == shape(path)[0]
+            return
+    pytest.fail("no frozen log has today's schema: run tests/store/freeze.py for the release that brings it")

@@ -242,6 +242,8 @@ async def test_a_branch_holds_only_its_own_turns(log):
     assert rows(log, "SELECT count(*) FROM turns WHERE text = 'one'") == [(1,)]
     with pytest.raises(ValueError, match="parent"):
         await log.recorder.begin(log.history.match(child, Tiny()), who, Place())
+    with pytest.raises(ValueError, match="stands at ply 5"):
+        await log.recorder.begin(log.history.match(child, Tiny()), who, Place(parent=child, fork_ply=2))
 
 
 async def test_nobody_is_recorded_without_consent(log):

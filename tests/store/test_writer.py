@@ -10,9 +10,7 @@ import pytest
 
 from store.connection import connect, open_writer
 from store.errors import LogClosed, LogError, Taken
-from store.writer import Work, Writer
-
-ROW = (None, "user", "x")
+from store.writer import Work, Writer, insert_sql
 
 
 @pytest.fixture
@@ -94,13 +92,20 @@ async def test_a_piece_is_whole_or_absent(writer, path):
     assert hashes(path) == []
 
 
-async def test_parents_come_before_children_whatever_the_order_of_the_pieces(writer, path):
-    free = await block(writer)
-    works = [writer.write(message("child", "parent")), writer.write(message("parent"))]
-    free.set()
-    results = await asyncio.gather(*[one(work) for work in works], return_exceptions=True)
-    assert isinstance(results[0], LogError) and results[1] is None
-    assert hashes(path) == ["parent"], "within one table the order of asking holds"
+async def test_many_rows_of_one_table_in_order(writer, path):
+    names = [f"{n:04}" for n in range(201)]
+    rows = [(name, parent, "user", "x") for name, parent in zip(names, [None, *names], strict=False)]
+    await writer.write({"messages": rows})
+    await writer.write({"messages": rows})
+    assert hashes(path) == names
+    with pytest.raises(LogError):
+        await writer.write({"messages": [*rows, ("late", "later", "user", "x")]})
+
+
+def test_one_statement_inserts_many_rows():
+    assert insert_sql("heard") == "INSERT INTO heard (episode_id, role, hash) VALUES (?, ?, ?)"
+    assert insert_sql("heard", 2).endswith("VALUES (?, ?, ?), (?, ?, ?)")
+    assert insert_sql("messages", 2).endswith("(?, ?, ?, ?), (?, ?, ?, ?) ON CONFLICT(hash) DO NOTHING")
 
 
 def test_functions_run_one_by_one_and_give_back_a_value(writer):
