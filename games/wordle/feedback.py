@@ -29,18 +29,21 @@ class Try(NamedTuple):
 
 def colour(guess: str, target: str) -> str:
     """The colours of a guess: greens first, then yellows take what letters are left, from left to right."""
-    if guess == target:
-        return GREEN * len(target)
-    left = [t for g, t in zip(guess, target, strict=True) if g != t]
+    left: list[str] | None = None
     found = ""
     for g, t in zip(guess, target, strict=True):
         if g == t:
             found += GREEN
-        elif g in left:
-            left.remove(g)
-            found += YELLOW
-        else:
+        elif g not in target:
             found += RED
+        else:
+            if left is None:
+                left = [t for g, t in zip(guess, target, strict=True) if g != t]
+            if g in left:
+                left.remove(g)
+                found += YELLOW
+            else:
+                found += RED
     return found
 
 

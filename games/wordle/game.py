@@ -60,11 +60,16 @@ def _colour_names(language: str) -> Mapping[str, str]:
     return {**names, "label": said.word("tell.colours")}
 
 
+@lru_cache(maxsize=1024)
+def _row(language: str, colours: str) -> str:
+    """A row of these colours with a `%s` for each letter."""
+    names = _colour_names(language)
+    return " ".join([names["label"].replace("%", "%%"), *(f"%s{names[mark]}" for mark in colours)])
+
+
 def coloured(one: Try, language: str) -> str:
     """A try as models read it: `colours: c<red> r<green> a<yellow> n<red> e<green>`."""
-    names = _colour_names(language)
-    shown = " ".join([letter + names[mark] for letter, mark in zip(*one, strict=True)])
-    return f"{names['label']} {shown}"
+    return _row(language, one.colours) % tuple(one.guess)
 
 
 @lru_cache(maxsize=256)
@@ -123,14 +128,14 @@ class GuessingGame(Game[WordleInstance, W], Generic[W]):
 
     def parse(self, state: W, role: Role, text: str) -> Reply:
         """Explanation and lower-case word of a guess. Raises Illegal of kind `format`, `length` or `word`."""
-        said = self.said(state)
         try:
             reply = self.form(state, role).read(text)
         except Malformed as broken:
-            raise Illegal(said.word(f"error.{broken.fault}")) from broken
+            raise Illegal(self.said(state).word(f"error.{broken.fault}")) from broken
         guess = unicodedata.normalize("NFC", reply.value).lower()
         if guess in words.allowed(state.instance.language) or guess == state.instance.target:
-            return Reply(reply.explanation, guess)
+            return reply if guess == reply.value else Reply(reply.explanation, guess)
+        said = self.said(state)
         if not guess.isalpha():
             raise Illegal(said.word("error.letters"))
         kind = "word" if len(guess) == LENGTH else "length"

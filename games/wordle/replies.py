@@ -56,6 +56,7 @@ class Form:
         self.first = first
         self.second = second
         self.neutral = neutral
+        self._usual = re.compile(rf"{re.escape(first)}: ([^\r\n]*)\n{re.escape(second)}: ([^\W\d_]+)")
         self._head = re.compile(rf"\s*(?:{_BULLET})?{_tag(first)}", re.IGNORECASE)
         self._key = re.compile(rf"(?:^[ \t]*{_BULLET})?{_tag(second)}", re.IGNORECASE | re.MULTILINE)
 
@@ -70,6 +71,8 @@ class Form:
 
     def read(self, text: str) -> Reply:
         """The inverse of `write`, for anything a model may write. Raises Malformed."""
+        if usual := self._usual.fullmatch(text):  # most replies; what follows finds the same at four times the price
+            return Reply(self._plain(usual[1].strip()), usual[2])
         if fence := _FENCE.match(text):
             text = text[fence.end() :]
         head = self._head.match(text)

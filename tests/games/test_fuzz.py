@@ -22,6 +22,7 @@ def test_every_game_conforms(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", GAMES)
 def test_nothing_but_illegal_and_no_endless_match_in_100_000_replies(name: str) -> None:
     start = time.process_time()
@@ -43,6 +44,7 @@ print(len(told), hashlib.sha256(repr(told).encode()).hexdigest())
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", GAMES)
 def test_a_match_is_the_same_in_another_process(name: str) -> None:
     """Fault of clembench 3.0: descriptions in set order, which changes from process to process."""
