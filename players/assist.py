@@ -8,7 +8,7 @@ what it wrote. Nothing in here knows any game, and every try is logged as a call
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from time import perf_counter
@@ -99,31 +99,38 @@ class _Seat:
 
     async def reply(self) -> Reply:
         """Try until the game has nothing against it."""
+        try:
+            return await self._search()
+        except BaseException:
+            if self.kept is not None:
+                self._log(self.kept, "refused_by_check")
+            raise
+
+    async def _search(self) -> Reply:
         said = {message.content.strip() for message in self.heard if message.role == "assistant"}
-        shape = _unsaid(self.shape, said)
-        self.without = set(self._forbidden(" ".join(m.content for m in self.heard) + " " + self.ask.question))
-        warm = float(self.sampling.get("temperature") or 0.0)
-        tries, better = 0, False
+        unsaid = shape = _unsaid(self.shape, said)
+        self._avoid(" ".join([*(m.content for m in self.heard), self.ask.question]))
+        heat, tries, better = float(self.sampling.get("temperature") or 0.0), 0, False
         while tries < TRIES:
-            one = await self._try(shape, warm + WARMER * tries, tries)
+            one = await self._try(shape, heat, tries)
             if not fits(self.shape, one.text):
                 why = "not in form"
             elif faults := self.ask.view.check(one.text):
                 one.rank, why = 1, faults[0]
-            elif one.text in said and _free(self.shape):
-                one.rank, why = 2, "said before"
-            elif not better and (option := _likelier(shape, one)) is not None:
-                one.rank, why = 3, "another word is likelier"
-                self._refuse(one, why)
-                better, shape = True, _only(shape, option)
+            elif _free(self.shape) and (one.text in said or stutters(one.text)):
+                one.rank, why = 2, "said before" if one.text in said else "says the same twice"
+            elif not heat and not better and (option := _likelier(shape, one)) is not None:
+                one.rank, better = 3, True
+                self._refuse(one, "another word is likelier")
+                shape = _with_last(shape, (option,))
                 continue
             else:
                 return self._use(one)
             self._refuse(one, why)
-            if better:
-                better, shape = False, _unsaid(self.shape, said)
-            shape, tries = _other(shape, one.text), tries + 1
-            self.without.update(self._forbidden(one.text))
+            unsaid, before = _other(unsaid, one.text), unsaid
+            if not self._avoid(one.text) and unsaid is before:  # it would only say the same again
+                heat += WARMER
+            shape, tries, better = unsaid, tries + 1, False
         if self.kept is None:
             raise PlayerError("empty", "the model wrote nothing that has the form of a reply: try again")
         one, self.kept = self.kept, None
@@ -131,12 +138,9 @@ class _Seat:
 
     async def _try(self, shape: Shape, temperature: float, number: int) -> _Try:
         """One request. Its `Called` is held back until it is known what came of it; that of a failure is not."""
-        ended: list[Call] = []
 
         def hear(event: Event) -> None:
-            if isinstance(event, Called) and event.call.finish in ("stop", "length"):
-                ended.append(event.call)
-            else:
+            if not isinstance(event, Called) or event.call.finish not in ("stop", "length"):
                 self.ask.emit(event)
 
         seed = self.sampling.get("seed")
@@ -154,15 +158,16 @@ class _Seat:
             assisted=True,
             extra={"logprobs": True, "top_logprobs": RANKED} if ranked else None,
         )
-        if call not in ended:  # a client that emits nothing itself
-            ended.append(call)
         return _Try(call, call.text.strip())
 
     def _left(self) -> float | None:
         """Seconds that are left of the deadline."""
         if self.ask.deadline is None:
             return None
-        return max(0.001, self.ask.deadline - (perf_counter() - self.began))
+        left = self.ask.deadline - (perf_counter() - self.began)
+        if left <= 0:
+            raise PlayerError("timeout", f"no legal reply within {self.ask.deadline:g} s: try again, or allow more")
+        return left
 
     def _use(self, one: _Try) -> Reply:
         """This is the reply: the calls that were not used are logged as refused."""
@@ -186,17 +191,22 @@ class _Seat:
         self.ask.emit(Called(self.ask.role, call))
         return call
 
-    def _forbidden(self, text: str) -> Iterator[str]:
-        """The words of this text that the game objects to in a reply: each is put where free text stands.
+    def _avoid(self, text: str) -> bool:
+        """Keep out of free text what the game objects to of the words of this text; whether there was anything new.
 
-        The game says what may not be said only by `check`; this asks it beforehand, so that no try is lost.
+        The game says what may not be said only by `check`: it is asked beforehand, so that no try is lost.
         """
         words = dict.fromkeys(word.lower() for word in _WORD.findall(text) if len(word) >= SHORTEST)
         if not any(isinstance(part, Text) for part in _parts(self.shape)) or not self._legal(_NEUTRAL):
-            return
-        for word in list(words)[-MOST_WORDS:]:
-            if not self._legal(word):
-                yield word
+            return False
+        wrong = {self._root(word) for word in list(words)[-MOST_WORDS:] if not self._legal(word)} - self.without
+        self.without |= wrong
+        return bool(wrong)
+
+    def _root(self, word: str) -> str:
+        """The shortest beginning of a forbidden word, up to three letters less, that is forbidden as well."""
+        shorter = (word[:-cut] for cut in (3, 2, 1) if len(word) - cut >= SHORTEST)
+        return next((root for root in shorter if not self._legal(root)), word)
 
     def _legal(self, word: str) -> bool:
         """Whether the game has nothing against a reply whose free text is this word among words of no language."""
@@ -220,6 +230,13 @@ def _filled(shape: Shape, word: str) -> str:
             return "\n".join([gap.join([symbols[:1]] * cols)] * rows)
         case Seq(parts):
             return "".join(_filled(part, word) for part in parts)
+
+
+def stutters(text: str) -> bool:
+    """Whether three words in a row come twice, or one word three times on end: small models fall into such loops."""
+    words = [word.lower() for word in _WORD.findall(text)]
+    runs = list(zip(words, words[1:], words[2:], strict=False))
+    return len(set(runs)) < len(runs) or any(len(set(run)) == 1 for run in runs)
 
 
 @lru_cache(maxsize=64)
@@ -252,10 +269,6 @@ def _with_last(shape: Shape, options: tuple[str, ...]) -> Shape:
     at = max(n for n, part in enumerate(parts) if isinstance(part, Choice))
     changed = Choice(options, cast(Choice, parts[at]).name)
     return Seq((*parts[:at], changed, *parts[at + 1 :])) if isinstance(shape, Seq) else changed
-
-
-def _only(shape: Shape, option: str) -> Shape:
-    return _with_last(shape, (option,))
 
 
 def _unsaid(shape: Shape, said: set[str]) -> Shape:

@@ -145,7 +145,7 @@ async def _client(entry: ModelEntry, settings: Mapping[str, Any], pool: Pool) ->
 
 async def _open(entry: ModelEntry, access: Mapping[str, Any]) -> tuple[Client, str]:
     if entry.backend == "llamacpp":
-        return await _embedded(entry, int(access.get("threads", 1)))
+        return await _embedded(entry, int(access.get("threads", 0)))
     if entry.backend == "transformers":
         raise NoSuchModel(
             f"{entry.model} cannot be played directly yet, that comes with the train extra: serve it with"
@@ -202,7 +202,7 @@ async def _served(client: ChatClient, entry: ModelEntry) -> None:
 
 
 async def _embedded(entry: ModelEntry, threads: int) -> tuple[Client, str]:
-    """The model inside this process."""
+    """The built-in backend; `threads` 0 leaves their number to it."""
     named = Path(entry.model).expanduser()
     is_file = named.suffix == ".gguf" or len(named.parts) > 1
     if is_file and not named.is_file():

@@ -7,6 +7,7 @@ or a processor that llama.cpp cannot stand must not take a game down with it. Im
 
 from __future__ import annotations
 
+import importlib
 import json
 import signal
 import sys
@@ -35,6 +36,7 @@ def parameters(xllamacpp: Any, wanted: dict[str, Any]) -> Any:
     params.n_threads_http = SLOTS + 1
     params.cache_ram_mib = CACHE_MIB
     params.slot_prompt_similarity = SIMILAR
+    params.verbosity = 2  # warnings and errors
     params.fit_params = params.ui = params.endpoint_slots = False
     return params
 
@@ -49,8 +51,7 @@ def main() -> NoReturn:
     wanted = json.loads(sys.stdin.readline())
     signal.alarm(int(wanted["seconds"]))  # nothing of ours runs while a load hangs: the system ends it
     try:
-        import xllamacpp
-
+        xllamacpp: Any = importlib.import_module("xllamacpp")
         server = xllamacpp.Server(parameters(xllamacpp, wanted))
     except ModuleNotFoundError as error:
         tell(missing=str(error.name))
