@@ -18,7 +18,7 @@ from games.boards import Field
 from games.engine import Match
 from players.base import Event, Failed, PlayerError, Thinking
 from playpen_tui.plain_board import lines as board_lines
-from playpen_tui.plain_text import plain
+from playpen_tui.plain_text import clean, plain
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.transcript import entries
 from playpen_tui.workbench import Answer, Workbench, question
@@ -68,7 +68,7 @@ class _Ended(Exception):
 
 async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] | None = None) -> int:
     """Play in lines; returns the exit code."""
-    say = out or (lambda text: print(text, flush=True))
+    say = out or (lambda text: print(clean(text, None), flush=True))
     async with Workbench(db) as bench:
         setup = await bench.complete(setup)
         keyboard = Keyboard()
@@ -96,7 +96,7 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
 
 def _go_on(sitting: Sitting, bench: Workbench) -> None:
     if sitting.episode:
-        print(f"go on with: {sitting.command(bench.named_db)} --plain", file=sys.stderr)
+        print(clean(f"go on with: {sitting.command(bench.named_db)} --plain", None), file=sys.stderr)
 
 
 async def _consent(keyboard: Keyboard, say: Callable[[str], None], language: str) -> Answer:

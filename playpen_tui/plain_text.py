@@ -10,11 +10,13 @@ import re
 LIMIT = 4_000
 """Characters of one utterance that a screen shows; the rest is counted, and whole in the log."""
 
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What steers a terminal, and halves of characters that cannot be written to one."""
+
 _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
-_ANY = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]|\t|" + _INVISIBLE.pattern)
+_ANY = re.compile(CONTROLS.pattern + r"|\t|" + _INVISIBLE.pattern)
 
 
 def picture(found: re.Match[str]) -> str:

@@ -96,6 +96,7 @@ def open_app(db: str | Path | None = None, setup: Setup | None = None, picker: b
     from pathlib import Path
 
     from playpen_tui.app import PlaypenApp
+    from playpen_tui.plain_text import clean
     from playpen_tui.workbench import Workbench
 
     async def run() -> tuple[int, str | None]:
@@ -106,5 +107,5 @@ def open_app(db: str | Path | None = None, setup: Setup | None = None, picker: b
 
     code, command = asyncio.run(run())
     if command:
-        print(f"go on with: {command}")
+        print(clean(f"go on with: {command}", None))
     return code

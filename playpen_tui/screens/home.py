@@ -87,7 +87,7 @@ class HomeScreen(Screen[None]):
         self.query_one("#top", Static).update(Content.styled("playpen", "bold $accent") + right)
         if overview is None:
             return
-        rows = [_Row("Play", Content(described(overview.default)), "enter")]
+        rows = [_Row("Play", Content(short(described(overview.default), width - NAME - 7)), "enter")]
         rows.append(_Row("", Content.styled("another game, another seat, another partner", "$secondary"), "p"))
         lines = self._lines(rows, width)
         unfinished = [

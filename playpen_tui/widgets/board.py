@@ -40,9 +40,9 @@ def _card(card: Card) -> Content:
     parts.append(Content.styled(_spaced(head) if " " not in head else head, "bold $accent"))
     if card.items:
         parts.append(Content("\n\n"))
-        pad = len(card.label)
+        title = one_line(card.label)
         for number, item in enumerate(card.items):
-            label = card.label if number == 0 else " " * pad
+            label = title if number == 0 else " " * len(title)
             parts += [Content.styled(f"{label}  ", "$secondary"), Content(one_line(item)), Content("\n")]
     return Content("").join(parts).rstrip()
 
@@ -63,6 +63,7 @@ def _tiles(tiles: Tiles, compact: bool) -> Content:
 
 def _key(letter: str, mark: Mark | None) -> Content:
     """A key is two cells: the letter, and the glyph of what is known of it."""
+    letter = clean(letter)
     if mark is None:
         return Content(f"{letter} ")
     if mark == "absent":

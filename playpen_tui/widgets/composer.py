@@ -20,6 +20,9 @@ from games.boards import Field
 from playpen_tui.actions import bindings
 from playpen_tui.text import clean, one_line
 
+LENGTH = 4_000
+"""Characters that a line takes."""
+
 
 def _moved(field: Widget, event: events.Key) -> bool:
     """Go to another field with tab, at once; what was typed behind the tab belongs to that one."""
@@ -54,9 +57,7 @@ class Line(Input):
             self.text = text
 
     def __init__(self, field: Field) -> None:
-        super().__init__(
-            placeholder=field.hint, max_length=4000, id=f"field-{field.name}", compact=True, select_on_focus=False
-        )
+        super().__init__(placeholder=one_line(field.hint), max_length=LENGTH, compact=True, select_on_focus=False)
         self.field = field
         self._history: list[str] = []
 
@@ -90,7 +91,13 @@ class Line(Input):
     def _on_paste(self, event: events.Paste) -> None:
         event.stop()
         event.prevent_default()
-        self.insert_text_at_cursor(clean(" ".join(event.text.split()), None))
+        text = clean(" ".join(event.text.split()), None)
+        room = LENGTH - len(self.value)
+        if len(text) > room:
+            self.app.notify(
+                f"of {len(text):,} characters only the first {room:,} fit", markup=False, severity="warning"
+            )
+        self.insert_text_at_cursor(text[:room])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell the composer."""
@@ -120,7 +127,7 @@ class Options(Static, can_focus=True):
     DEFAULT_CSS = "Options { width: 1fr; height: 1; } Options:focus { background: $panel; }"
 
     def __init__(self, field: Field) -> None:
-        super().__init__(id=f"field-{field.name}")
+        super().__init__()
         self.field = field
         self._at: int | None = None
 

@@ -83,7 +83,8 @@ class Dialogue(VerticalScroll):
         yield Utterance("", 8, Content(""), classes="live idle")
 
     def on_mount(self) -> None:
-        """Paint streamed text in a steady rhythm."""
+        """Stay at the end, but for a reader who has scrolled away; paint streamed text in a steady rhythm."""
+        self.anchor()
         self.set_interval(0.1, self._paint)
 
     async def show(self, entries: Sequence[Entry], names: Mapping[Role, str], mine: frozenset[Role]) -> None:
@@ -91,7 +92,7 @@ class Dialogue(VerticalScroll):
         window = list(entries[-WINDOW:])
         renamed = names != self._names or mine != self._mine
         self._names, self._mine = dict(names), mine
-        follow = self._at_end
+        self._stay()
         width = self._width
         known = len(self._shown)
         appended = not renamed and len(window) >= known and window[:known] == self._shown
@@ -107,7 +108,6 @@ class Dialogue(VerticalScroll):
         ]
         if fresh:
             await self.mount_all(fresh, before=".live")
-            self._follow(follow)
         self._shown = window
 
     def stream(self, role: Role, text: str, note: str = "") -> None:
@@ -124,24 +124,19 @@ class Dialogue(VerticalScroll):
     def _width(self) -> int:
         return min(max((len(name) for name in self._names.values()), default=8), 14)
 
-    @property
-    def _at_end(self) -> bool:
-        return self.scroll_offset.y >= self.max_scroll_y - 1
-
-    def _follow(self, follow: bool) -> None:
-        """Stay at the end if the reader was there."""
-        if follow:
-            self.call_after_refresh(self.scroll_end, animate=False)
+    def _stay(self) -> None:
+        """Who is at the end follows, also who tried to scroll when there was nothing to scroll yet."""
+        if self.is_vertical_scroll_end:
+            self.anchor()
 
     def _paint(self) -> None:
         if not self._stale or not self.is_attached:
             return
         self._stale = False
-        follow = self._at_end
+        self._stay()
         live = self.query_one(".live", Utterance)
         live.set_class(self._live is None, "idle")
         if self._live is not None:
             role, text, note = self._live
             content = Content(clean(text) + "▏") + Content.styled(f"  {note}" if note else "", "$secondary")
             live.say(self._names.get(role, role), self._width, content)
-            self._follow(follow)

@@ -118,7 +118,7 @@ class Seats(Static):
                 doing = f"writing {state.tokens / (now - state.first):.0f} tok/s"
             elif doing == "waiting" and state.speed:
                 doing = f"waiting, {state.speed:.0f} tok/s"
-            words = [f"{role} ", one_line(name, 24)]
+            words = [f"{one_line(role)} ", one_line(name, 24)]
             style = ["$secondary", "$foreground"]
             if state.assisted:
                 words.append(" assisted")

@@ -205,7 +205,7 @@ class Stage:
 
     # waiting
 
-    async def until(self, true: Callable[[], object], what: str, seconds: float = 10.0) -> None:
+    async def until(self, true: Callable[[], object], what: str, seconds: float = 30.0) -> None:
         """Let the app work until something holds."""
         end = time.monotonic() + seconds
         while True:
@@ -233,6 +233,7 @@ class Stage:
 
         def writing() -> bool:
             ready = self.at == "PlayScreen" and isinstance(self.screen.focused, Line | Options)
+            ready = ready and self.screen.query_one("#composer").display
             return ready and (role is None or self.sitting.waiting_for == role)
 
         await self.until(writing, f"the turn of {role or 'the person'}")
