@@ -12,10 +12,11 @@ def sentence(error: BaseException) -> tuple[str, int]:
     Our own exceptions carry their sentence; anything else is a fault of ours and says how to see more.
     """
     from games.catalog import UnknownGame, UnknownInstance
+    from games.template import CannotWrite
     from playpen_tui.sitting import BadSetup
     from playpen_tui.workbench import expected
 
-    if isinstance(error, UnknownGame | UnknownInstance | BadSetup):
+    if isinstance(error, UnknownGame | UnknownInstance | BadSetup | CannotWrite):
         return str(error.args[0] if error.args else error), WRONG_USAGE
     if isinstance(error, expected()):
         return str(error), int(getattr(error, "exit_code", FAILED))
