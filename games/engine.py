@@ -302,7 +302,7 @@ class Game(ABC, Generic[I, S]):
 
     def verdict(self, match: Match) -> str:
         """How it ended, in a few words for people: `guessed in 2 of 3`."""
-        return f"{match.state.outcome or 'unfinished'}: {match.state.reason}".rstrip(": ")
+        return match.state.reason or match.state.outcome or "unfinished"
 
     @property
     def family_name(self) -> str:
