@@ -357,7 +357,7 @@ def test_a_state_may_share_out_rewards_itself() -> None:
 
 def test_end_words_by_default() -> None:
     assert GAME.verdict(new()) == "unfinished"
-    assert GAME.verdict(new().play("end")) == "success: ended"
+    assert GAME.verdict(new().play("end")) == "ended"
 
 
 # -- views and defaults
