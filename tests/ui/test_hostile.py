@@ -67,6 +67,7 @@ def seats(hostile, first: str, second: str) -> dict[str, str]:
     return {hostile.SAYER: first, hostile.LISTENER: second}
 
 
+@pytest.mark.slow
 async def test_every_reply_of_a_model_is_shown_in_full_as_plain_text(stage, hostile):
     stage.bench.model_name = "mod[/]el\u202e\x1b[7777h"
     stage.bench.pace = 2_000
@@ -100,6 +101,7 @@ async def test_replies_that_break_the_form_are_shown_raw_and_harmless(stage, hos
         assert stage.match.ply == len(hostile.TEXTS) + 1
 
 
+@pytest.mark.slow
 async def test_what_people_paste_is_sent_and_shown_harmlessly(stage, hostile):
     async with stage.open(Setup("hostile", seats(hostile, "human", "bot"), seed=1)):
         for text in nasty(hostile):
@@ -114,6 +116,7 @@ async def test_what_people_paste_is_sent_and_shown_harmlessly(stage, hostile):
         assert text and not RAW.search(text), text
 
 
+@pytest.mark.slow
 async def test_problems_dialogs_help_and_notes_hold_plain_text(stage, hostile):
     async with stage.open(Setup("hostile", seats(hostile, "human", "bot"), seed=1), size=(80, 24)):
         await stage.my_turn()
@@ -175,6 +178,7 @@ async def test_watching_the_whole_corpus_at_small_sizes(stage, hostile, size):
         harmless(stage)
 
 
+@pytest.mark.slow
 def test_no_injected_sequence_reaches_a_real_terminal(hostile, tmp_path):
     """The program itself in a pseudo-terminal: watch the corpus, look at the rules, leave by the keys."""
     main, terminal = pty.openpty()

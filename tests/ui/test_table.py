@@ -172,32 +172,40 @@ async def test_a_seat_whose_words_stay_hidden_is_not_streamed(stage):
 
 
 @pytest.mark.parametrize(
-    ("key", "arrives"),
+    ("key", "arrives", "same"),
     [
-        ("a", ("PlayScreen", "high-en-004", "describer")),
-        ("w", ("PlayScreen", "high-en-004", "guesser")),
-        ("n", ("PlayScreen", None, "describer")),
-        ("enter", ("PlayScreen", None, "describer")),
-        ("g", ("PickScreen",)),
-        ("h", ("HomeScreen",)),
-        ("escape", ("HomeScreen",)),
+        ("a", "PlayScreen", True),
+        ("n", "PlayScreen", False),
+        ("enter", "PlayScreen", False),
+        ("g", "PickScreen", None),
+        ("h", "HomeScreen", None),
+        ("escape", "HomeScreen", None),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_the_keys_of_the_end_card(stage, taboo, key, arrives):
-    async with stage.open(taboo()):
+async def test_the_keys_of_the_end_card(stage, key, arrives, same):
+    async with stage.open(Setup("wordle", {"guesser": "human"}, instance="high-en-001", seed=1)):
         await stage.my_turn()
-        stage.line(stage.good()["clue"])
+        await stage.say("agree")
         await stage.over()
         first = stage.sitting
         stage.press(key)
-        await stage.until(lambda: stage.at == arrives[0] and not stage.screen.query("#end.on"), f"{arrives[0]}")
-        if len(arrives) > 1:
-            await stage.until(lambda: stage.sitting is not first, "a new match")
-            _, instance, role = arrives
+        await stage.until(lambda: stage.at == arrives and not stage.screen.query("#end.on"), arrives)
+        if same is not None:
+            await stage.my_turn()
             assert stage.sitting.episode != first.episode
-            assert (stage.match.instance.name == "high-en-004") == (instance is not None)
-            await stage.my_turn(role)
+            assert (stage.match.instance.name == "high-en-001") == same
+
+
+async def test_swapping_keeps_the_instance_and_exchanges_the_seats(stage, taboo):
+    async with stage.open(taboo()):
+        await stage.my_turn("describer")
+        stage.line(stage.good()["clue"])
+        await stage.over()
+        stage.press("w")
+        await stage.my_turn("guesser")
+        assert stage.match.instance.name == "high-en-004"
+        assert stage.sitting.setup.seats == {"describer": MODEL, "guesser": "human"}
 
 
 async def test_alone_there_is_nobody_to_swap_with(stage):
