@@ -279,6 +279,12 @@ class Workbench:
             self._person = added.id
         return self._person
 
+    async def _welcome(self, name: str) -> None:
+        """Somebody who sits down as `human:NAME` is in the log under that name, on this machine only."""
+        log = await self.log()
+        if await asyncio.to_thread(log.people.find, name) is None:
+            await asyncio.to_thread(log.people.add, "local", name)
+
     # sittings
 
     async def complete(self, setup: Setup) -> Setup:
@@ -342,8 +348,11 @@ class Workbench:
         if self._table is None:
             history = (await self.log()).history if setup.record or parse(spec).kind == "replay" else None
             self._table = Table(self.registry, history=history)
-        if parse(spec).kind == HUMAN:
+        named = parse(spec)
+        if named.kind == HUMAN:
             self._table.person = await self._pseudonym() if setup.record else ""
+            if named.name and setup.record:
+                await self._welcome(named.name)
         return await self._table.seat(spec, game=game, role=role, assist=setup.assist, language=match.instance.language)
 
 
