@@ -51,7 +51,7 @@ def one_of(chars: Iterable[str]) -> str:
     return f"[{''.join('-'.join(pair) for pair in ends)}]"
 
 
-_OTHERS = "[^\\x01-\\x1F \\x7F-\\x9F\\u2028\\u2029" + one_of(_LETTERS)[1:]
+_OTHERS = "[^\\x00-\\x1F \\x7F-\\x9F\\u2028\\u2029" + one_of(_LETTERS)[1:]
 """What free text may hold beside letters and blanks."""
 
 
