@@ -269,6 +269,22 @@ async def test_the_real_model_streams_counts_and_repeats_itself(smollm2):
 @pytest.mark.model
 @pytest.mark.slow
 @real
+async def test_the_real_model_tells_what_else_it_might_have_said(smollm2):
+    call = await smollm2.complete(
+        SAY,
+        {"max_tokens": 4, "temperature": 0},
+        role="x",
+        emit=lambda event: None,
+        extra={"logprobs": True, "top_logprobs": 5},
+    )
+    rows = call.raw["top_logprobs"]
+    assert "".join(token for token, _ in rows) == call.text and len(rows) == len(call.logprobs)
+    assert all(max(ranked, key=ranked.get) == token and len(ranked) == 5 for token, ranked in rows)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@real
 async def test_the_real_server_wants_the_key_and_answers_several_at_once(smollm2):
     calls = await asyncio.gather(
         *(smollm2.complete(SAY, {"max_tokens": 8, "seed": n}, role="x", emit=lambda event: None) for n in range(4))

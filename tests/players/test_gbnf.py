@@ -182,17 +182,24 @@ def test_free_text_is_narrower_only_at_its_ends_and_blanks(text, low, high, lett
 
 
 FORBIDDEN = ("guitar", "gas", "Übung")
+LONG = Text("t", 0, 120, letters=True)
+SAID = ["guitar", "Guitars", "guit", "gum", "GAS", "gasoline", "ga", "übung", "üb", "a"]
+
+
+@pytest.fixture(scope="module")
+def with_and_without():
+    return Grammar(compiled(LONG)), Grammar(compiled(LONG, FORBIDDEN))
 
 
 @patient
-@given(st.lists(st.sampled_from(["guitar", "Guitars", "guit", "gum", "GAS", "gasoline", "ga", "übung", "üb", "a"])))
-@example(["a", "Guitars"])
-def test_text_keeps_out_the_beginnings_of_forbidden_words(said):
+@given(said=st.lists(st.sampled_from(SAID), max_size=8))
+@example(said=["a", "Guitars"])
+def test_text_keeps_out_the_beginnings_of_forbidden_words(said, with_and_without):
     text = ", ".join(said)
-    shape = Text("t", 0, 200, letters=True)
+    free, strict = with_and_without
     bad = any(word.lower().startswith(tuple(f.lower() for f in FORBIDDEN)) for word in said)
-    assert Grammar(compiled(shape, FORBIDDEN)).accepts(text) == (not bad)
-    assert Grammar(compiled(shape)).accepts(text)
+    assert strict.accepts(text) == (not bad)
+    assert free.accepts(text)
 
 
 @patient
