@@ -42,6 +42,7 @@ lint: $(VENV)/.dev  ## Style, types and import contracts
 bench: $(VENV)/.dev clem  ## Run the benchmarks of docs/benchmarks.md; each prints JSON
 	$(BIN)/python -m bench.engine --peer $(VENV)-clem/bin/python
 	$(BIN)/python -m bench.recording --peer $(VENV)-clem/bin/python
+	$(BIN)/python -m bench.assisted
 
 bench-smoke: $(VENV)/.dev  ## The same, small, without peers
 	$(BIN)/python -m bench.engine --smoke
