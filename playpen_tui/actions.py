@@ -49,7 +49,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pick", "back", "escape", "home", "Back to Home"),
     Action("line", "submit", "enter", "send", "Say what is written", key_label="enter"),
     Action("play", "stop", "escape", "stop", "Stop a model that is at work; ctrl+r asks it again"),
-    Action("play", "away", "escape", "leave", "Leave the table; the game waits in the log (a draft is cleared first)"),
+    Action("play", "away", "escape", "leave", "Clear the draft, or leave: the game waits in the log"),
     Action("play", "retry", "ctrl+r", "retry", "Ask again whose turn it is, after a stop or an error"),
     Action("play", "rules", "f2", "rules", "The rules of this game"),
     Action("play", "focus_dialogue", "f6", "scroll", "Move between the writing line and the dialogue", footer=False),
@@ -78,7 +78,7 @@ def bindings(*places: str) -> list[Binding]:
             action.label,
             show=action.footer,
             priority=action.priority,
-            key_display=action.shown_key if action.key_label or action.keys.split(",")[0] == "question_mark" else None,
+            key_display=action.shown_key,
             id=f"{action.place}.{action.name}",
             tooltip=action.help,
         )

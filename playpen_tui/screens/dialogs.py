@@ -101,8 +101,9 @@ class Choose(ModalScreen[str | None]):
                         border: round $border; padding: 1 2; }
     Choose VerticalScroll { height: auto; max-height: 60%; margin: 0 0 1 0; }
     Choose OptionList, Choose OptionList:focus {
-        height: auto; max-height: 8; border: none; background: $surface; padding: 0;
+        height: auto; max-height: 8; border: none; background: $surface; background-tint: $foreground 0%; padding: 0;
     }
+    Choose #choose-keys { color: $secondary; margin: 1 0 0 0; }
     """
 
     def __init__(self, text: str, answers: Sequence[tuple[str, str]], **kwargs: Any) -> None:
@@ -116,6 +117,7 @@ class Choose(ModalScreen[str | None]):
             with VerticalScroll(can_focus=False):
                 yield Static(Content(clean(self._text, None)))
             yield OptionList(*(Option(Content(label), id=name) for name, label in self._answers))
+            yield Static("↑ ↓ enter choose   esc back", id="choose-keys")
 
     def on_mount(self) -> None:
         """The first answer is one enter away."""

@@ -97,10 +97,11 @@ class HomeScreen(Screen[None]):
         if unfinished:
             lines += [Content(""), *self._lines(unfinished, width)]
         recent = []
+        moment = max((len(episode.when) for episode in overview.recent), default=0)
         for number, episode in enumerate(overview.recent):
             glyph = GLYPHS.get(episode.outcome, "…")
             style = {"success": "$success", "failure": "$error"}.get(episode.outcome or "", "$warning")
-            room = width - NAME - 2 - len(episode.when) - 2
+            room = width - NAME - 2 - moment - 2
             name, who = min(18, room // 3), min(26, room // 3)
             rest = room - name - who - 2
             body = Content.styled(f"{glyph} ", style) + Content(

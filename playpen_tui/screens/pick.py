@@ -31,7 +31,7 @@ class PickScreen(Screen[None]):
     PickScreen .column.first { width: 1.4fr; }
     PickScreen .head { color: $secondary; margin: 0 0 1 0; }
     PickScreen OptionList, PickScreen OptionList:focus {
-        border: none; background: $background; padding: 0; height: 1fr;
+        border: none; background: $background; background-tint: $foreground 0%; padding: 0; height: 1fr;
     }
     PickScreen #summary { padding: 0 3; height: 3; color: $secondary; }
     PickScreen Footer { background: $background; }
@@ -46,7 +46,8 @@ class PickScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Four columns and a summary of the game under the cursor."""
-        yield Static("What shall it be?", id="pick-title")
+        hint = Content.styled("   enter, in any column, sits down", "not bold $secondary")
+        yield Static(Content("What shall it be?") + hint, id="pick-title")
         with Horizontal(id="columns"):
             for name, head in (("game", "game"), ("seat", "you are"), ("partner", "with"), ("material", "material")):
                 with Vertical(classes="column first" if name == "game" else "column"):

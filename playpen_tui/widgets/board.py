@@ -62,14 +62,14 @@ def _tiles(tiles: Tiles, compact: bool) -> Content:
 
 
 def _key(letter: str, mark: Mark | None) -> Content:
-    """A key is two cells: the letter, and the glyph of what is known of it."""
+    """A key is three cells: the letter, the glyph of what is known of it, and a gap."""
     letter = clean(letter)
     if mark is None:
-        return Content(f"{letter} ")
+        return Content(f"{letter}  ")
     if mark == "absent":
-        return Content.styled("· ", "$secondary")
+        return Content.styled("·  ", "$secondary")
     glyph, style, _ = MARKS[mark]
-    return Content.styled(f"{letter.upper()}{glyph}", style)
+    return Content.styled(f"{letter.upper()}{glyph}", style) + Content(" ")
 
 
 def _keys(keys: Keys) -> Content:

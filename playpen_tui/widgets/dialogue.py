@@ -76,6 +76,7 @@ class Dialogue(VerticalScroll):
         self._shown: list[Entry] = []
         self._live: tuple[Role, str, str] | None = None
         self._stale = False
+        self._following = True
 
     def compose(self) -> ComposeResult:
         """A note about older turns, and the line being written."""
@@ -83,8 +84,7 @@ class Dialogue(VerticalScroll):
         yield Utterance("", 8, Content(""), classes="live idle")
 
     def on_mount(self) -> None:
-        """Stay at the end, but for a reader who has scrolled away; paint streamed text in a steady rhythm."""
-        self.anchor()
+        """Paint streamed text in a steady rhythm."""
         self.set_interval(0.1, self._paint)
 
     async def show(self, entries: Sequence[Entry], names: Mapping[Role, str], mine: frozenset[Role]) -> None:
@@ -92,7 +92,6 @@ class Dialogue(VerticalScroll):
         window = list(entries[-WINDOW:])
         renamed = names != self._names or mine != self._mine
         self._names, self._mine = dict(names), mine
-        self._stay()
         width = self._width
         known = len(self._shown)
         appended = not renamed and len(window) >= known and window[:known] == self._shown
@@ -108,6 +107,7 @@ class Dialogue(VerticalScroll):
         ]
         if fresh:
             await self.mount_all(fresh, before=".live")
+            self._follow()
         self._shown = window
 
     def stream(self, role: Role, text: str, note: str = "") -> None:
@@ -124,19 +124,27 @@ class Dialogue(VerticalScroll):
     def _width(self) -> int:
         return min(max((len(name) for name in self._names.values()), default=8), 14)
 
-    def _stay(self) -> None:
-        """Who is at the end follows, also who tried to scroll when there was nothing to scroll yet."""
-        if self.is_vertical_scroll_end:
-            self.anchor()
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Whoever scrolls to the end follows from there on; whoever scrolls away reads in peace."""
+        super().watch_scroll_y(old_value, new_value)
+        self._following = new_value >= self.max_scroll_y - 1
+
+    def on_resize(self) -> None:
+        """Other widths have other heights."""
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._following:
+            self.call_after_refresh(self.scroll_end, animate=False)
 
     def _paint(self) -> None:
         if not self._stale or not self.is_attached:
             return
         self._stale = False
-        self._stay()
         live = self.query_one(".live", Utterance)
         live.set_class(self._live is None, "idle")
         if self._live is not None:
             role, text, note = self._live
             content = Content(clean(text) + "▏") + Content.styled(f"  {note}" if note else "", "$secondary")
             live.say(self._names.get(role, role), self._width, content)
+            self._follow()
