@@ -295,3 +295,26 @@ async def test_leaving_in_the_middle_prints_the_command_that_goes_on(stage, tabo
         await stage.until(lambda: stage.app.return_code is not None or not stage.app.is_running, "the app gone")
     last = stage.app.last
     assert last.command("my log.sqlite") == f"playpen-tui play --resume {last.episode} --db 'my log.sqlite'"
+
+
+async def test_the_dialogue_follows_the_newest_until_somebody_scrolls_away(stage, monkeypatch):
+    async with stage.open(Setup("wordle", {"guesser": "human"}, instance="high-en-001", seed=1), size=(80, 10)):
+        await stage.my_turn()
+        dialogue = stage.screen.query_one(Dialogue)
+        for word in ("crane", "argue"):
+            await stage.say(word)
+            await stage.my_turn()
+        await stage.until(lambda: dialogue.max_scroll_y > 0, "more than fits")
+        await stage.until(lambda: dialogue.scroll_y == dialogue.max_scroll_y, "the end in sight")
+        dialogue.scroll_home(animate=False)
+        await stage.until(lambda: dialogue.scroll_y == 0, "the beginning in sight")
+        await stage.say("arise")
+        await stage.my_turn()
+        assert dialogue.scroll_y == 0
+        dialogue.scroll_end(animate=False)
+        await stage.until(lambda: dialogue.scroll_y == dialogue.max_scroll_y, "the end in sight again")
+        await stage.say("eager")
+        await stage.my_turn()
+        await stage.until(lambda: dialogue.scroll_y == dialogue.max_scroll_y, "following again")
+        await stage.pilot.resize_terminal(70, 10)
+        await stage.until(lambda: dialogue.scroll_y == dialogue.max_scroll_y, "still at the end in another size")
