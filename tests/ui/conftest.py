@@ -239,8 +239,9 @@ class Stage:
         await self.until(writing, f"the turn of {role or 'the person'}")
 
     async def over(self) -> None:
-        """Wait for the end card."""
+        """Wait for the end card, and until what came with it is drawn."""
         await self.until(lambda: self.at == "PlayScreen" and self.screen.query("#end.on"), "the end card")
+        await self.settle()
 
     async def to(self, screen: str) -> None:
         """Wait for a screen."""
