@@ -129,8 +129,8 @@ def check(ctx: click.Context, names: tuple[str, ...], replies: int, as_json: boo
 @click.option("-n", "count", type=click.IntRange(1), default=3, show_default=True, help="How many.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Only of this split.")
 @click.option("--experiment", help="Only of this experiment.")
-@click.option("--lang", "language", default="en", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--lang", "language", default="en", show_default=True, help="Language of the instances.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Draw them by this number.")
 @json_option
 def sample(name: str, count: int, split: Any, experiment: str | None, language: str, seed: int, as_json: bool) -> None:
     """Show instances of NAME, and how the roles are briefed."""
@@ -173,6 +173,7 @@ def sample(name: str, count: int, split: Any, experiment: str | None, language: 
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("playpen_games"),
     show_default=True,
+    help="Where to write it; the catalog finds games in playpen_games.",
 )
 def new(name: str, folder: str) -> None:
     """Write a small working game NAME with its test, to be made into your own."""

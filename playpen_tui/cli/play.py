@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.option("--seat", "seats", multiple=True, metavar="ROLE=PLAYER", help="Who sits where; may be repeated.")
 @click.option("--experiment", help="Take instances of this experiment.")
 @click.option("--instance", help="Play this instance.")
-@click.option("--split", type=click.Choice(["train", "validation", "test"]), default=None, help="[default: train]")
+@click.option(
+    "--split", type=click.Choice(["train", "validation", "test"]), default=None, help="Of this split [default: train]."
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Draw instance and luck from this number.")
 @click.option("--lang", "language", help="Language of the game [default: en].")
 @click.option("--resume", metavar="EPISODE", help="Go on with an unfinished episode of the log.")
