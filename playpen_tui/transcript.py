@@ -42,25 +42,28 @@ def spoken(match: Match, role: Role, text: str) -> tuple[str, str] | None:
     return first, " · ".join(part for part in rest if part)
 
 
-def _visible(step: Step, viewer: Role | None) -> bool:
-    return viewer is None or step.role == viewer or any(s.to == viewer and s.by == step.role for s in step.says)
+def _visible(step: Step, viewer: Role | None, words: str = "") -> bool:
+    """Whether `viewer` heard of this step, and these words of it."""
+    if viewer is None or step.role == viewer:
+        return True
+    return any(say.to == viewer and say.by == step.role and words in say.text for say in step.says)
 
 
-def entry(match: Match, step: Step) -> Entry:
-    """One step as people read it."""
+def entry(match: Match, step: Step, viewer: Role | None = None) -> Entry:
+    """One step as people read it; reasons that were not relayed to `viewer` are left out."""
     said = spoken(match, step.role, step.text)
     broken = ""
     if step.verdict == "illegal":  # the feedback on a broken form quotes the form, which people need not see
         broken = FORM if step.kind == "format" else step.note.partition("\n\n")[0]
     if said is None:
         return Entry(step.ply, step.role, step.text, broken=broken, raw=True)
-    return Entry(step.ply, step.role, said[0], said[1], broken)
+    return Entry(step.ply, step.role, said[0], said[1] if _visible(step, viewer, said[1]) else "", broken)
 
 
 def entries(match: Match, viewer: Role | None) -> list[Entry]:
     """All that `viewer` may read of this match; once it is over, everything."""
     eyes = None if match.over else viewer
-    return [entry(match, step) for step in match.steps if _visible(step, eyes)]
+    return [entry(match, step, eyes) for step in match.steps if _visible(step, eyes)]
 
 
 def as_text(match: Match, viewer: Role | None, names: Mapping[Role, str]) -> str:

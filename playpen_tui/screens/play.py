@@ -24,7 +24,7 @@ from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
 from playpen_tui.screens.dialogs import Curtain, TextDialog
 from playpen_tui.sitting import Sitting
-from playpen_tui.text import one_line
+from playpen_tui.text import clean, one_line
 from playpen_tui.transcript import as_text, entries, spoken
 from playpen_tui.widgets.board import BoardView
 from playpen_tui.widgets.composer import Composer
@@ -264,9 +264,10 @@ class PlayScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy what can be read."""
-        text = as_text(self.sitting.match, self._viewer, self.sitting.names())
+        text = clean(as_text(self.sitting.match, self._viewer, self.sitting.names()), None)
         self.app.copy_to_clipboard(text)
-        self.notify(f"copied {len(text.splitlines())} lines", markup=False)
+        count = len(text.splitlines())
+        self.notify(f"copied {count} line{'' if count == 1 else 's'}", markup=False)
 
     def on_end_card_chosen(self, event: EndCard.Chosen) -> None:
         """Go on from the end card."""
