@@ -135,7 +135,11 @@ class Dialogue(VerticalScroll):
 
     def _follow(self) -> None:
         if self._following:
-            self.call_after_refresh(self.scroll_end, animate=False)
+            self.call_after_refresh(self._to_the_end)
+
+    def _to_the_end(self) -> None:
+        if self._following:  # asked again: the reader may have left the end since this was put off
+            self.scroll_end(animate=False, immediate=True)
 
     def _paint(self) -> None:
         if not self._stale or not self.is_attached:
