@@ -194,18 +194,28 @@ def test_no_injected_sequence_reaches_a_real_terminal(hostile, tmp_path):
     os.close(terminal)
     seen = b""
 
-    def then(keys: bytes, awaited: str) -> None:
-        """Send keys, and wait until this is drawn because of them."""
+    def read(seconds: float) -> bool:
+        """Take what is drawn; False where nothing more came in this time, or the other end is closed."""
         nonlocal seen
+        if not select.select([main], [], [], seconds)[0]:
+            return False
+        try:
+            seen += os.read(main, 65536)
+        except OSError:
+            return False
+        return True
+
+    def then(keys: bytes, awaited: str) -> None:
+        """When all is drawn, send keys, and wait until this is drawn because of them."""
+        while keys and read(0.5):  # else what the keys before still draw is taken for an answer, and escape for half a key
+            pass
         begin, end = len(seen), time.monotonic() + 60
         if keys:
             os.write(main, keys)
-        while awaited.encode() not in seen[begin:] and time.monotonic() < end:
-            if select.select([main], [], [], 0.1)[0]:
-                try:
-                    seen += os.read(main, 65536)
-                except OSError:  # the other end is closed
-                    break
+        while awaited.encode() not in seen[begin:] and time.monotonic() < end and child.poll() is None:
+            read(0.1)
+        while awaited.encode() not in seen[begin:] and read(0.5):  # what it drew before it ended
+            pass
         assert awaited.encode() in seen[begin:], (keys, seen[begin:][-3000:].decode(errors="replace"))
 
     try:
