@@ -31,18 +31,22 @@ async def drive(
     emit: Emit = silent,
     advanced: Callable[[Match], None] | None = None,
     deadline: float | None = None,
+    luck: int | None = None,
 ) -> Match:
     """Play a match to its end and return it.
 
-    `episode` names the logged episode that `match` stands for; without it a new one begins. `advanced` hears every
-    next match after its turn is committed. Raises PlayerError when a player cannot reply and CancelledError when
-    cancelled; in both cases the match stands at the last committed turn, and requests made in vain are logged.
+    `luck` is what sampling seeds are derived from, the match's own seed where it is not given: siblings of one group
+    share the match's seed and must not sample the same. `episode` names the logged episode that `match` stands for;
+    without it a new one begins. `advanced` hears every next match after its turn is committed. Raises PlayerError when
+    a player cannot reply and CancelledError when cancelled; in both cases the match stands at the last committed turn,
+    and requests made in vain are logged.
     """
     log: Recorder = recorder or NoRecorder()
     if episode is None:
         episode = await log.begin(match, {r: p.identity for r, p in seats.items()}, place or Place())
+    base = match.seed if luck is None else luck
     while (role := match.turn) is not None:
-        match = await _turn(match, role, seats[role], log, episode, emit, deadline)
+        match = await _turn(match, role, seats[role], log, episode, emit, deadline, base)
         if advanced is not None:
             advanced(match)
     await log.result(episode, match, match.scores())
@@ -50,7 +54,14 @@ async def drive(
 
 
 async def _turn(
-    match: Match, role: Role, player: Player, log: Recorder, episode: str, emit: Emit, deadline: float | None
+    match: Match,
+    role: Role,
+    player: Player,
+    log: Recorder,
+    episode: str,
+    emit: Emit,
+    deadline: float | None,
+    base: int,
 ) -> Match:
     calls: list[Call] = []
 
@@ -64,11 +75,12 @@ async def _turn(
             if call is not but:
                 await log.call(episode, match.ply, role, player.identity, call)
 
-    ask = Ask(match.view(role), sampling_seed(match.seed, role, match.ply), deadline, hear)
+    ask = Ask(match.view(role), sampling_seed(base, role, match.ply), deadline, hear)
     try:
         reply = await player.speak(match.heard[role], ask)
     except PlayerError as error:
         await keep()
+        await log.failure(episode, match.ply, role, player.identity, error)
         emit(Failed(role, error))
         raise
     except (asyncio.CancelledError, Exception):  # cancelled, or a bug: what was sampled is kept all the same

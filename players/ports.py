@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from games.engine import Match, Role, Scores, Step
-from players.base import Call, Identity, Reply
+from players.base import Call, Identity, PlayerError, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,10 @@ class Recorder(Protocol):
 
     async def call(self, episode: str, ply: int, role: Role, who: Identity, call: Call) -> None:
         """Log a request that became no turn: refused by a check, failed or cancelled."""
+        ...
+
+    async def failure(self, episode: str, ply: int, role: Role, who: Identity, error: PlayerError) -> None:
+        """Mark where a player could not reply: the episode stands, and can be resumed."""
         ...
 
     async def result(self, episode: str, match: Match, scores: Scores) -> None:
@@ -80,6 +84,9 @@ class NoRecorder:
         """Nothing is kept."""
 
     async def call(self, episode: str, ply: int, role: Role, who: Identity, call: Call) -> None:
+        """Nothing is kept."""
+
+    async def failure(self, episode: str, ply: int, role: Role, who: Identity, error: PlayerError) -> None:
         """Nothing is kept."""
 
     async def result(self, episode: str, match: Match, scores: Scores) -> None:

@@ -16,7 +16,7 @@ from json.encoder import encode_basestring as quote
 
 from games import catalog
 from games.engine import Game, Instance, Match, Message, Role, Say, Scores, Step
-from players.base import Call, Identity, Reply
+from players.base import Call, Identity, PlayerError, Reply
 from players.ports import Place
 from store.errors import LogError
 from store.ids import MessageRow, chain, clean, content_id, digest, new_id, now, to_json
@@ -136,6 +136,15 @@ class LogRecorder:
         player = self._player(who)
         rows: dict[str, list[Row]] = {}
         self._add_call(rows, call, (), None, (episode, ply, role, None, player[0], now()))
+        new = self._add_new(rows, "players", (player,))
+        await self._writer.write(rows)
+        self._known.update(new)
+
+    async def failure(self, episode: str, ply: int, role: Role, who: Identity, error: PlayerError) -> None:
+        """Mark where a player could not reply, and why. Raises LogError."""
+        player = self._player(who)
+        row = (new_id(), episode, ply, role, player[0], error.kind, clean(error.message), now())
+        rows: dict[str, list[Row]] = {"failures": [row]}
         new = self._add_new(rows, "players", (player,))
         await self._writer.write(rows)
         self._known.update(new)

@@ -18,7 +18,7 @@ SET = "playpen_tui"
 APPLICATION_ID = 0x504C4179
 """Marks the file as ours in its header (`PLAy`)."""
 
-NAMES: tuple[str, ...] = ("0001_log", "0002_views")
+NAMES: tuple[str, ...] = ("0001_log", "0002_views", "0003_runs")
 """Every migration this version knows, in order. Append only; a released one is never edited."""
 
 

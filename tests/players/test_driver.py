@@ -36,6 +36,9 @@ class Log:
     async def call(self, episode, ply, role, who, call):
         self.rows.append(("call", episode, ply, role, who.name, call.finish, call.text))
 
+    async def failure(self, episode, ply, role, who, error):
+        self.rows.append(("failure", episode, ply, role, who.name, error.kind))
+
     async def result(self, episode, match, scores):
         self.rows.append(("result", episode, match.state.outcome, scores.main))
 

@@ -207,7 +207,7 @@ def test_no_injected_sequence_reaches_a_real_terminal(hostile, tmp_path):
 
     def then(keys: bytes, awaited: str) -> None:
         """When all is drawn, send keys, and wait until this is drawn because of them."""
-        while keys and read(0.5):  # else what the keys before still draw is taken for an answer, and escape for half a key
+        while keys and read(0.5):  # else what is still drawn is taken for an answer, and escape for half a key
             pass
         begin, end = len(seen), time.monotonic() + 60
         if keys:
