@@ -27,8 +27,13 @@ FailureKind: TypeAlias = Literal[
     "server",
     "rejected",
     "gone",
+    "crashed",
+    "budget",
+    "tripped",
 ]
-"""`refused`: nobody listens there; `rejected`: the server does not take the request as it is (400, 422)."""
+"""`refused`: nobody listens there; `rejected`: the server does not take the request as it is (400, 422); `crashed`:
+the player raised what no player should; `budget`: tokens or money are used up; `tripped`: its backend failed so often
+that it is left alone for a while."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ class Overview:
 
 def expected() -> tuple[type[Exception], ...]:
     """Exceptions whose message is a sentence for people; anything else is a fault of ours."""
+    from players.plan import BadPlan
     from players.registry import RegistryError, UnknownPlayer
     from players.spec import SpecError
 
@@ -90,6 +91,7 @@ def expected() -> tuple[type[Exception], ...]:
         catalog.UnknownGame,
         catalog.UnknownInstance,
         BadSetup,
+        BadPlan,
         PlayerError,
         LogError,
         UnknownPlayer,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from playpen_tui.cli.common import db_option, place
+from playpen_tui.cli.common import db_option, named_seats, place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,12 +57,7 @@ def play(
     """
     from playpen_tui.workbench import Workbench, requested
 
-    named: dict[str, str] = {}
-    for seat in seats:
-        name, equals, spec = seat.partition("=")
-        if not equals or not name or not spec:
-            raise click.UsageError(f"--seat takes ROLE=PLAYER, not {seat!r}")
-        named[name] = spec
+    named = named_seats(seats)
     setup = None
     if game is not None or resume is not None:
         setup = requested(
