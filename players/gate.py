@@ -21,6 +21,9 @@ from players.base import Ask, Called, Event, Identity, Player, PlayerError, Queu
 PASSING = frozenset({"timeout", "refused", "broken_stream", "rate_limited", "server", "empty"})
 """Kinds of failure that may be over the next time one asks."""
 
+INSTANT = frozenset({"bot", "replay"})
+"""Kinds of player that reply without waiting for anything: they need no place, no patience and no second try."""
+
 LONGEST_TEXT = 200_000
 """Characters of a reply; what goes beyond is cut: no game has a use for it, and every later prompt would carry it."""
 
@@ -107,6 +110,9 @@ class Gate:
 
     async def speak(self, player: Player, heard: Sequence[Message], ask: Ask) -> Reply:
         """The player's reply, asked for as often as the limits allow. Raises PlayerError, and nothing else."""
+        if player.identity.kind in INSTANT:
+            self.used.asked += 1
+            return await self._guarded(player, heard, ask)
         self._refuse()
         trial = self._row >= self.limits.breaker
         if trial and self._trying:
@@ -164,19 +170,23 @@ class Gate:
         limit = asyncio.timeout(self.limits.timeout)
         try:
             async with limit:
-                return _bounded(await player.speak(heard, ask))
+                return await self._guarded(player, heard, ask)
         except TimeoutError as error:
-            if not limit.expired():
-                raise _crashed(player.identity, error) from error
             late = f"{player.identity.name} said nothing within {self.limits.timeout:g} s: give it longer, or resume"
             raise PlayerError("timeout", late) from error
-        except PlayerError:
-            raise
-        except Exception as error:
-            raise _crashed(player.identity, error) from error
         finally:
             self.busy -= 1
             self._free.release()
+
+    async def _guarded(self, player: Player, heard: Sequence[Message], ask: Ask) -> Reply:
+        """One reply, or a PlayerError, whatever the player does."""
+        try:
+            return _bounded(await player.speak(heard, ask))
+        except PlayerError:
+            raise
+        except Exception as error:
+            who, what = player.identity.name, f"{type(error).__name__}: {str(error)[:200]}"
+            raise PlayerError("crashed", f"{who} broke ({what}): mend it, and resume") from error
 
     def _count(self, emit: Callable[[Event], None]) -> Callable[[Event], None]:
         """Every request counts, used or not."""
@@ -208,10 +218,6 @@ def _bounded(reply: Reply) -> Reply:
     if not isinstance(reply.text, str):
         raise TypeError(f"a reply is text, not {type(reply.text).__name__}")
     return reply if len(reply.text) <= LONGEST_TEXT else replace(reply, text=reply.text[:LONGEST_TEXT])
-
-
-def _crashed(who: Identity, error: Exception) -> PlayerError:
-    return PlayerError("crashed", f"{who.name} broke ({type(error).__name__}: {str(error)[:200]}): mend it, and resume")
 
 
 class Gated:

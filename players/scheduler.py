@@ -102,7 +102,8 @@ class Lane:
         self._scheduler = scheduler
         self._going = asyncio.Event()
         self._going.set()
-        self._turns: asyncio.Task[Match] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._interrupted = False
 
     @property
     def over(self) -> bool:
@@ -141,9 +142,11 @@ class Lane:
             identities = {role: player.identity for role, player in self.seats.items()}
             self.episode = await recorder.begin(self.match, identities, place)
             self._scheduler.tell(self)
+        task = self._task = asyncio.current_task()
+        assert task is not None
         while self.state != "stopped":
-            turns = self._turns = asyncio.ensure_future(
-                drive(
+            try:
+                self.match = await drive(
                     self.match,
                     self.seats,
                     recorder,
@@ -153,27 +156,22 @@ class Lane:
                     luck=self.job.luck,
                     before=self._before,
                 )
-            )
-            try:
-                self.match = await turns
                 return
             except asyncio.CancelledError:
-                if not turns.done():  # not the turns were cancelled, but we
-                    turns.cancel()
-                    await asyncio.wait([turns])
-                    raise
-                if (task := asyncio.current_task()) is not None and task.cancelling():
+                interrupted, self._interrupted = self._interrupted, False
+                if not interrupted or task.uncancel():  # not a seat that changed hands: the run is stopped
                     raise
             finally:
-                self._turns = None
+                self.queued = False
 
     async def _before(self) -> None:
         if not self._going.is_set():
             await self._going.wait()
 
     def _again(self) -> None:
-        if self._turns is not None and not self.match.over:
-            self._turns.cancel()
+        if self._task is not None and not self.match.over and not self._interrupted:
+            self._interrupted = True
+            self._task.cancel()
 
     def _advanced(self, match: Match) -> None:
         self.match = match
