@@ -167,7 +167,7 @@ def _obey(opened: SelfPlay) -> list[int]:
 async def _tell(opened: SelfPlay) -> None:
     """How far it is: a line that is written over on a terminal, else a line now and then."""
     terminal = sys.stderr.isatty()
-    told = 0.0
+    told = monotonic()
     while True:
         if terminal:
             print(f"\r{line(opened)[:118]:<118}", end="", file=sys.stderr, flush=True)
