@@ -25,7 +25,7 @@ from playpen_tui import __version__
 from playpen_tui.workbench import Workbench
 from store.errors import LogError, Taken, UnknownRun
 from store.log import Log
-from store.records import Progress
+from store.records import Progress, RunState
 
 BEAT = 1.0
 """Seconds between two signs of life in the log."""
@@ -55,7 +55,7 @@ class SelfPlay:
     async def run(self) -> Tally:
         """Play it all. Raises LogError where the log cannot be written."""
         beating = asyncio.ensure_future(self._beat_on())
-        state = "stopped"
+        state: RunState = "stopped"
         try:
             tally = await self.scheduler.run()
             state = "done" if tally.done + tally.failed >= tally.planned else "stopped"
@@ -111,7 +111,7 @@ class SelfPlay:
             await self._beat("running")
             await asyncio.sleep(BEAT)
 
-    async def _beat(self, state: str) -> None:
+    async def _beat(self, state: RunState) -> None:
         if self._log is None:
             return
         tally = self.scheduler.count()
@@ -139,7 +139,7 @@ async def open_selfplay(bench: Workbench, wish: Wish) -> SelfPlay:
     Raises BadPlan, UnknownGame, UnknownInstance, UnknownPlayer, SpecError, PlayerError and LogError.
     """
     log = await bench.log() if wish.record or wish.resume else None
-    plan, done, begun = wish.plan, set[int](), dict[int, str]()
+    plan, run, done, begun = wish.plan, "", set[int](), dict[int, str]()
     if wish.resume is not None:
         assert log is not None
         run, plan = await asyncio.to_thread(_resumed, log, wish.resume, wish.plan)
@@ -147,10 +147,10 @@ async def open_selfplay(bench: Workbench, wish: Wish) -> SelfPlay:
     assert plan is not None
     _check(plan, bench)
     planned = list(jobs(plan))
-    if wish.resume is None:
+    if wish.resume is None and log is not None:
         config = {"plan": plan.as_json(), "fingerprint": fingerprint(plan), "planned": len(planned), "of": size(plan)}
         config |= {"concurrency": wish.concurrency, "limits": asdict(wish.limits)}
-        run = await asyncio.to_thread(log.new_run, "self_play", config, plan.seed, __version__) if log else ""
+        run = await asyncio.to_thread(log.new_run, "self_play", config, plan.seed, __version__)
     waiting = await asyncio.to_thread(_waiting, log, plan, run, done, begun)
     table = Table(bench.registry, history=log.history if log else None)
 
