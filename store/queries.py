@@ -252,7 +252,8 @@ def _episode(row: Sequence[Any]) -> EpisodeRow:
 
 def _run(row: Sequence[Any]) -> RunRow:
     values: list[Any] = [*row[:5], json.loads(row[5]), *row[6:8]]
-    return RunRow(*values, None if row[8] is None else Progress(*row[8:]))
+    progress: list[Any] = list(row[8:])
+    return RunRow(*values, progress=None if row[8] is None else Progress(*progress))
 
 
 def _turn(row: Sequence[Any]) -> TurnRow:
