@@ -19,7 +19,7 @@ COMMANDS = {
     "selfplay": ("playpen_tui.cli.selfplay:selfplay", "Let models play many matches, unattended."),
     "games": ("playpen_tui.cli.games:games", "List, show, check, sample and write games."),
     "models": ("playpen_tui.cli.models:models", "List, test and get models."),
-    "db": ("playpen_tui.cli.db:db", "Look after the log: info, check, backup."),
+    "db": ("playpen_tui.cli.db:db", "Look after the log: info, check, backup, merge."),
 }
 
 
