@@ -222,3 +222,26 @@ def _price(bench: Workbench, player: Player) -> tuple[float, float] | None:
     entry = bench.registry.entries.get(player.identity.name.partition("?")[0])
     price_in, price_out = getattr(entry, "price_in", None), getattr(entry, "price_out", None)
     return None if price_in is None and price_out is None else (price_in or 0.0, price_out or 0.0)
+
+
+def line(opened: SelfPlay) -> str:
+    """`self-play 01JD…  812 of 2,000 done · 14 running · 3 failed · 41/s · 1,140 tok/s · ETA 6 min`."""
+    tally = opened.scheduler.count()
+    parts = [f"{tally.done:,} of {tally.planned:,} done", f"{tally.running:,} running", f"{tally.failed:,} failed"]
+    if tally.per_s:
+        parts.append(f"{tally.per_s:,.3g}/s")
+    if tally.tokens_out:
+        parts.append(f"{tally.tokens_out / max(tally.seconds, 1e-9):,.0f} tok/s")
+    if tally.cost is not None:
+        parts.append(f"${tally.cost:,.2f}")
+    if tally.eta is not None and tally.done + tally.failed < tally.planned:
+        parts.append(f"ETA {span(tally.eta)}")
+    return f"self-play {opened.run_id[:10]}  " + " · ".join(parts)
+
+
+def span(seconds: float) -> str:
+    """A time in words: `40 s`, `6 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

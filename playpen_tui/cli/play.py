@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playpen_tui.sitting import Setup
+    from playpen_tui.watching import Watch
 
 
 @click.command()
@@ -86,7 +87,9 @@ def _refuse_early(path: Path | None, setup: Setup, bench: type) -> None:
     asyncio.run(look())
 
 
-def open_app(db: str | Path | None = None, setup: Setup | None = None, picker: bool = False) -> int:
+def open_app(
+    db: str | Path | None = None, setup: Setup | None = None, picker: bool = False, watch: Watch | None = None
+) -> int:
     """Open the app; returns the exit code and prints the command that goes on from here."""
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         raise click.ClickException("this is no terminal; use --plain to play in lines")
@@ -96,13 +99,16 @@ def open_app(db: str | Path | None = None, setup: Setup | None = None, picker: b
     from playpen_tui.plain_text import clean
     from playpen_tui.workbench import Workbench
 
-    async def run() -> tuple[int, str | None]:
+    async def run() -> tuple[int, list[str]]:
         async with Workbench(Path(db) if db else None) as workbench:
-            app = PlaypenApp(workbench, setup, picker=picker)
+            app = PlaypenApp(workbench, setup, picker=picker, watch=watch)
             code = await app.run_async()
-            return code or app.return_code or 0, app.last.command(workbench.named_db) if app.last else None
+            commands = [app.last.command(workbench.named_db)] if app.last else []
+            if (resume := await app.settle()) is not None:
+                commands.append(resume + (f" --db {workbench.named_db}" if workbench.named_db else ""))
+            return code or app.return_code or 0, commands
 
-    code, command = asyncio.run(run())
-    if command:
+    code, commands = asyncio.run(run())
+    for command in commands:
         print(clean(f"go on with: {command}", None))
     return code

@@ -55,9 +55,10 @@ def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **a
     wish = wished(asked)
     path = place(ctx, db)
     if not (plain or as_json) and sys.stdout.isatty() and sys.stdin.isatty():
-        from playpen_tui.cli.spectate import open_stands
+        from playpen_tui.cli.play import open_app
+        from playpen_tui.watching import Watch
 
-        ctx.exit(open_stands(path, wish))
+        ctx.exit(open_app(path, watch=Watch(wish=wish)))
     ctx.exit(asyncio.run(_headless(path, wish, as_json)))
 
 
@@ -113,7 +114,7 @@ def wished(asked: dict[str, Any]) -> Wish:
 
 async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
     """Play, with a line of progress on stderr. Returns the exit code."""
-    from playpen_tui.selfplay import open_selfplay
+    from playpen_tui.selfplay import line, open_selfplay
     from playpen_tui.workbench import Workbench
 
     async with Workbench(path) as bench:
@@ -166,6 +167,8 @@ def _obey(opened: SelfPlay) -> list[int]:
 
 async def _tell(opened: SelfPlay) -> None:
     """How far it is: a line that is written over on a terminal, else a line now and then."""
+    from playpen_tui.selfplay import line
+
     terminal = sys.stderr.isatty()
     told = monotonic()
     while True:
@@ -175,26 +178,3 @@ async def _tell(opened: SelfPlay) -> None:
             told = monotonic()
             print(line(opened), file=sys.stderr, flush=True)
         await asyncio.sleep(0.25)
-
-
-def line(opened: SelfPlay) -> str:
-    """`self-play 01JD…  812 of 2,000 done · 14 running · 3 failed · 41/s · 1,140 tok/s · ETA 6 min`."""
-    tally = opened.scheduler.count()
-    parts = [f"{tally.done:,} of {tally.planned:,} done", f"{tally.running:,} running", f"{tally.failed:,} failed"]
-    if tally.per_s:
-        parts.append(f"{tally.per_s:,.3g}/s")
-    if tally.tokens_out:
-        parts.append(f"{tally.tokens_out / max(tally.seconds, 1e-9):,.0f} tok/s")
-    if tally.cost is not None:
-        parts.append(f"${tally.cost:,.2f}")
-    if tally.eta is not None and tally.done + tally.failed < tally.planned:
-        parts.append(f"ETA {span(tally.eta)}")
-    return f"self-play {opened.run_id[:10]}  " + " · ".join(parts)
-
-
-def span(seconds: float) -> str:
-    """A time in words: `40 s`, `6 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
