@@ -77,6 +77,8 @@ class LiveStand(Listeners):
                 return  # nobody looks at it; when somebody does, it is read off the lane
             watched = self._of(lane)
         if event is not None:
+            if isinstance(lane.seats.get(event.role), HumanPlayer):
+                return  # a person thinks without a clock
             watched.doing.hear(event)
         else:
             _refresh(watched, lane)

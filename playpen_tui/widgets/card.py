@@ -26,6 +26,8 @@ from playpen_tui.widgets.seats import seat_line
 BOTH = "both"
 LOW = 12
 """Rows below which board and dialogue stand beside each other where the board is narrow enough."""
+WIDE = 50
+"""Columns from which a board may be cut at half the card for the dialogue's sake."""
 SIDE_BY_SIDE = 64
 """Columns from which two seats stand beside each other."""
 
@@ -126,9 +128,11 @@ def _column(watched: Watched, eyes: Role | None, width: int, height: int, name: 
     panels = match.game.board(match.state, shown).panels
     room = height - len(head)
     if height < LOW and not any(isinstance(panel, Grid) for panel in panels):
-        aside = board(panels, max(width // 2 - 2, min(29, width * 3 // 5)), room)
-        narrow = max((row.cell_length for row in aside), default=0)
-        return [*head, *_beside(aside, dialogue(watched, eyes, width - narrow - 3, room), narrow + 1)]
+        natural = max((row.cell_length for row in board(panels, width, room)), default=0)
+        narrow = min(natural, max(29, width // 2 - 2)) if width >= WIDE else natural
+        if narrow <= width * 3 // 5:
+            aside = board(panels, narrow, room)
+            return [*head, *_beside(aside, dialogue(watched, eyes, width - narrow - 3, room), narrow + 1)]
     top = board(panels, width, max(1, room * 3 // 5))
     room -= len(top) + 1
     rest = dialogue(watched, eyes, width, room)
