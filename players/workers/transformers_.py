@@ -1,0 +1,544 @@
+"""transformers as a process: `python transformers_.py`, told by one line of JSON on standard input what to load.
+
+Then lines go both ways, many requests at once; `players/backends/worker.py` tells the protocol. Requests join the batch
+that is being decoded as they come and leave it when they are done, so it stays full although replies differ in length;
+each keeps its own decoding settings and its own random generator. Model, cache, chat template, samplers and detokenizer
+are the library's; only the loop is ours. One process has one model with at most one adapter: rows with and without it
+could not share a forward pass. Imports nothing of this project.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+BEAT = 0.05
+"""Seconds between two lines of deltas: what arrives in between shares a line."""
+LINE_LIMIT = 64 * 2**20
+SETTINGS = (
+    *("temperature", "top_p", "top_k", "min_p", "max_tokens", "seed", "stop", "repeat_penalty"),
+    *("presence_penalty", "frequency_penalty", "logprobs", "thinking", "ignore_eos"),
+)
+
+
+class Refused(Exception):
+    """A request, or a start, that cannot be served as it is. `kind` is one of the kinds of `players.base`."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class Out:
+    """Standard output: one JSON object a line, deltas gathered for a beat. Any thread may tell."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._waiting: dict[str, list[str]] = {}
+        self._flushed = 0.0
+
+    def delta(self, name: str, text: str) -> None:
+        """Let this text go out with the next beat."""
+        with self._lock:
+            self._waiting.setdefault(name, []).append(text)
+
+    def beat(self) -> None:
+        """Flush, if it is time."""
+        if time.monotonic() - self._flushed >= BEAT:
+            with self._lock:
+                self._flush()
+
+    def tell(self, **what: Any) -> None:
+        """One line, after all deltas that came before it."""
+        with self._lock:
+            self._flush()
+            self._line(what)
+
+    def _flush(self) -> None:
+        self._flushed = time.monotonic()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            self._line({"deltas": [[name, "".join(parts)] for name, parts in waiting.items()]})
+
+    def _line(self, what: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(what, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+
+
+class Row:
+    """One request in the batch."""
+
+    def __init__(self, name: str, ids: list[int], sampling: Mapping[str, Any], limit: int, detokenize: Any) -> None:
+        self.name = name
+        self.ids = ids
+        self.made: list[int] = []
+        self.logprobs: list[float] = []
+        self.text = ""
+        self.sent = 0
+        self.finish = ""
+        self.cancelled = False
+        self.limit = limit
+        self.sampling = sampling
+        self.warpers: Any = None
+        self.generator: Any = None
+        stop = sampling.get("stop") or ()
+        self.stops: tuple[str, ...] = (stop,) if isinstance(stop, str) else tuple(stop)
+        self.held = max((len(one) for one in self.stops), default=1) - 1
+        """Characters kept back, since they may become a stop text."""
+        self._detokenize = detokenize
+
+    @property
+    def greedy(self) -> bool:
+        """Whether it takes the likeliest token."""
+        return float(self.sampling.get("temperature", 1.0)) <= 0
+
+    def take(self, token: int, logprob: float, ends: frozenset[int]) -> str:
+        """Add a token; returns the text that may go out."""
+        self.made.append(token)
+        self.logprobs.append(logprob)
+        if token in ends and not self.sampling.get("ignore_eos"):
+            self.finish = "stop"
+        else:
+            self.text += self._detokenize(token) or ""
+            at = min((found for one in self.stops if (found := self.text.find(one)) >= 0), default=-1)
+            if at >= 0:
+                self.text, self.finish = self.text[:at], "stop"
+            elif len(self.made) >= self.limit:
+                self.finish = "length"
+        until = len(self.text) if self.finish else max(self.sent, len(self.text) - self.held)
+        fresh, self.sent = self.text[self.sent : until], until
+        return fresh
+
+    def done(self) -> dict[str, Any]:
+        """What the request came to."""
+        return {
+            "id": self.name,
+            "finish": self.finish,
+            "tokens_in": len(self.ids),
+            "tokens_out": len(self.made),
+            "token_ids": self.made,
+            "logprobs": self.logprobs if self.sampling.get("logprobs", True) else [],
+            "text": self.text,
+            "cached": 0,
+        }
+
+
+class Model:
+    """The library's model, tokenizer and samplers."""
+
+    def __init__(self, wanted: Mapping[str, Any]) -> None:
+        torch: Any = importlib.import_module("torch")
+        library: Any = importlib.import_module("transformers")
+        library.utils.logging.disable_progress_bar()
+        self.torch = torch
+        threads = int(wanted.get("threads") or 0)
+        if threads:
+            torch.set_num_threads(threads)
+        self.device = device(torch, str(wanted.get("device") or "auto"))
+        self.dtype = dtype(torch, str(wanted.get("dtype") or "auto"), self.device)
+        path = Path(str(wanted["model"])).expanduser()
+        if not path.exists():
+            raise Refused(
+                "not_found", f"there are no weights at {path}: name a folder with config.json, or a GGUF file"
+            )
+        source, more = str(path), {}
+        if path.suffix == ".gguf":
+            source, more = str(path.parent), {"gguf_file": path.name}
+        self.tokenizer = library.AutoTokenizer.from_pretrained(source, **more)
+        if more:
+            more["quantization_config"] = library.GgufConfig(dequantize=True)
+        self.model = (
+            library.AutoModelForCausalLM.from_pretrained(source, dtype=self.dtype, **more).to(self.device).eval()
+        )
+        if adapter := str(wanted.get("adapter") or ""):
+            if not (Path(adapter) / "adapter_config.json").is_file():
+                raise Refused(
+                    "not_found", f"{adapter} holds no LoRA adapter (no adapter_config.json): name the folder of one"
+                )
+            peft: Any = importlib.import_module("peft")
+            self.model = peft.PeftModel.from_pretrained(self.model, adapter).merge_and_unload()
+        config = self.model.config
+        most = int(getattr(config, "max_position_embeddings", 0) or 0) or 4096
+        self.context = min(int(wanted.get("context") or 0) or most, most)
+        defaults = self.model.generation_config
+        ends = defaults.eos_token_id if defaults.eos_token_id is not None else self.tokenizer.eos_token_id
+        self.ends = frozenset([ends] if isinstance(ends, int) else ends or [])
+        self.defaults = {
+            key: getattr(defaults, key)
+            for key in ("temperature", "top_p", "top_k")
+            if getattr(defaults, key, None) is not None
+        }
+        self.library = library
+        self.process: Any = importlib.import_module("transformers.generation.logits_process")
+        self.cache_type = library.DynamicCache
+        self.version = library.__version__
+
+    def prompt(self, messages: Sequence[Mapping[str, str]], template: Mapping[str, Any]) -> list[int]:
+        """Token ids of the messages in the chat template. Raises Refused."""
+        try:
+            ids = self.tokenizer.apply_chat_template(
+                list(messages), add_generation_prompt=True, tokenize=True, return_dict=False, **template
+            )
+        except Exception as error:  # templates raise what they like
+            raise Refused(
+                "rejected", f"the chat template of this model does not take that: {str(error)[:300]}"
+            ) from error
+        if len(ids) >= self.context:
+            raise Refused(
+                "too_long",
+                f"the dialogue has {len(ids)} tokens and the model's context {self.context}:"
+                " allow more with ?context=TOKENS, or play shorter matches",
+            )
+        return [int(one) for one in ids]
+
+    def row(self, request: Mapping[str, Any]) -> Row:
+        """A row for a request. Raises Refused."""
+        given = {key: value for key, value in dict(request.get("sampling") or {}).items() if value is not None}
+        unknown = sorted(set(given) - SETTINGS)
+        if unknown:
+            raise Refused("rejected", f"transformers has no sampling setting {unknown[0]!r} here: leave it out")
+        if request.get("structured"):
+            raise Refused("rejected", "transformers keeps no grammar here: use --no-assist, llama.cpp or vLLM")
+        sampling = {**self.defaults, **given}
+        ids = self.prompt(request["messages"], dict(request.get("template") or {}))
+        limit = min(int(sampling.get("max_tokens") or self.context), self.context - len(ids))
+        row = Row(str(request["id"]), ids, sampling, limit, self._detokenizer())
+        if not row.greedy:
+            row.generator = self.torch.Generator(device=self.device)
+            seed = sampling.get("seed")
+            row.generator.manual_seed(int(seed) if seed is not None else int.from_bytes(os.urandom(4), "big"))
+        row.warpers = self._warpers(row)
+        return row
+
+    def _detokenizer(self) -> Any:
+        """Text of one token after the other, whole characters only."""
+        tokenizers: Any = importlib.import_module("tokenizers")
+        inner = self.tokenizer._tokenizer
+        stream = tokenizers.decoders.DecodeStream(skip_special_tokens=True)
+        return lambda token: stream.step(inner, token)
+
+    def _warpers(self, row: Row) -> list[Any]:
+        """The library's processors for this row's settings, in the library's order."""
+        get, kinds = row.sampling.get, self.process
+        found: list[Any] = []
+        if (repeat := get("repeat_penalty")) and float(repeat) != 1.0:
+            found.append(kinds.RepetitionPenaltyLogitsProcessor(float(repeat)))
+        if row.greedy:
+            return found
+        if float(get("temperature", 1.0)) != 1.0:
+            found.append(kinds.TemperatureLogitsWarper(float(get("temperature"))))
+        if top_k := int(get("top_k") or 0):
+            found.append(kinds.TopKLogitsWarper(top_k))
+        if get("top_p") is not None and float(get("top_p")) < 1.0:
+            found.append(kinds.TopPLogitsWarper(float(get("top_p"))))
+        if get("min_p"):
+            found.append(kinds.MinPLogitsWarper(float(get("min_p"))))
+        return found
+
+    def choose(self, row: Row, scores: Any) -> int:
+        """The next token of a row from its scores (a vector of float32)."""
+        torch, get = self.torch, row.sampling.get
+        presence, frequency = float(get("presence_penalty") or 0), float(get("frequency_penalty") or 0)
+        if (presence or frequency) and row.made:
+            tokens, counts = torch.tensor(row.made, device=scores.device).unique(return_counts=True)
+            scores = scores.clone()
+            scores[tokens] -= presence + frequency * counts.to(scores.dtype)
+        if row.warpers:
+            ids = torch.tensor([row.ids + row.made], device=scores.device)
+            scores = scores.unsqueeze(0)
+            for warper in row.warpers:
+                scores = warper(ids, scores)
+            scores = scores[0]
+        if row.greedy:
+            return int(scores.argmax())
+        return int(torch.multinomial(torch.softmax(scores, -1), 1, generator=row.generator))
+
+
+class Batch:
+    """The rows that are being decoded, with their keys and values, padded on the left to one length."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.rows: list[Row] = []
+        self._cache: Any = None
+        self._mask: Any = None
+        self._last: Any = None
+
+    def join(self, rows: list[Row]) -> list[tuple[Row, str]]:
+        """Read the prompts of new rows, and take their first tokens."""
+        torch, model = self.model.torch, self.model
+        longest = max(len(row.ids) for row in rows)
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        mask = torch.zeros((len(rows), longest), dtype=torch.long)
+        for at, row in enumerate(rows):
+            ids[at, longest - len(row.ids) :] = torch.tensor(row.ids)
+            mask[at, longest - len(row.ids) :] = 1
+        mask = mask.to(model.device)
+        cache = model.cache_type()
+        logits = self._forward(ids.to(model.device), mask, cache)
+        before = len(self.rows)
+        self._merge(cache, mask)
+        self.rows += rows
+        told, last = self._take(rows, logits)
+        self._last = last if before == 0 else torch.cat([self._last, last])
+        return told
+
+    def step(self) -> list[tuple[Row, str]]:
+        """One more token for every row."""
+        torch = self.model.torch
+        one = torch.ones((len(self.rows), 1), dtype=torch.long, device=self.model.device)
+        self._mask = torch.cat([self._mask, one], dim=1)
+        logits = self._forward(self._last.unsqueeze(1), self._mask, self._cache)
+        told, self._last = self._take(self.rows, logits)
+        return told
+
+    def _forward(self, ids: Any, mask: Any, cache: Any) -> Any:
+        """Scores of the next token of every row, float32."""
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        out = self.model.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return out.logits[:, -1].float()
+
+    def _take(self, rows: Sequence[Row], logits: Any) -> tuple[list[tuple[Row, str]], Any]:
+        """Choose a token for every row."""
+        torch = self.model.torch
+        plain = logits.argmax(-1).tolist()
+        chosen = [
+            token if row.greedy and not row.warpers and not _penalised(row) else self.model.choose(row, logits[at])
+            for at, (row, token) in enumerate(zip(rows, plain, strict=True))
+        ]
+        last = torch.tensor(chosen, device=self.model.device)
+        picked = logits.gather(1, last.unsqueeze(1)).squeeze(1) - logits.logsumexp(-1)
+        told = [
+            (row, row.take(token, min(0.0, value), self.model.ends))
+            for row, token, value in zip(rows, chosen, picked.tolist(), strict=True)
+        ]
+        return told, last
+
+    def _merge(self, cache: Any, mask: Any) -> None:
+        """Put rows that were read just now beside those under way, the shorter padded on the left."""
+        torch = self.model.torch
+        if not self.rows:
+            self._cache, self._mask = cache, mask
+            return
+        longest = max(self._mask.shape[1], mask.shape[1])
+
+        def padded(tensor: Any, dim: int) -> Any:
+            missing = longest - tensor.shape[dim]
+            if not missing:
+                return tensor
+            shape = list(tensor.shape)
+            shape[dim] = missing
+            return torch.cat([tensor.new_zeros(shape), tensor], dim=dim)
+
+        merged = self.model.cache_type()
+        for number, (old, new) in enumerate(zip(self._cache.layers, cache.layers, strict=True)):
+            keys = torch.cat([padded(old.keys, 2), padded(new.keys, 2)])
+            values = torch.cat([padded(old.values, 2), padded(new.values, 2)])
+            merged.update(keys, values, number)
+        self._cache = merged
+        self._mask = torch.cat([padded(self._mask, 1), padded(mask, 1)])
+
+    def leave(self) -> list[Row]:
+        """Take out rows that are done, and padding that none needs any more; returns those rows."""
+        torch = self.model.torch
+        gone = [row for row in self.rows if row.finish]
+        if not gone:
+            return []
+        kept = [at for at, row in enumerate(self.rows) if not row.finish]
+        self.rows = [self.rows[at] for at in kept]
+        if not kept:
+            self._cache = self._mask = self._last = None
+            return gone
+        where = torch.tensor(kept, device=self.model.device)
+        self._mask, self._last = self._mask[where], self._last[where]
+        needless = int(self._mask.argmax(dim=1).min())
+        self._mask = self._mask[:, needless:]
+        smaller = self.model.cache_type()
+        for number, layer in enumerate(self._cache.layers):
+            smaller.update(layer.keys[where][:, :, needless:], layer.values[where][:, :, needless:], number)
+        self._cache = smaller
+        return gone
+
+
+def _penalised(row: Row) -> bool:
+    return bool(row.sampling.get("presence_penalty") or row.sampling.get("frequency_penalty"))
+
+
+class Worker:
+    """Takes lines and decodes. `most` rows are decoded at once; the others wait."""
+
+    def __init__(self, model: Model, out: Out, most: int) -> None:
+        self.model = model
+        self.out = out
+        self.most = most
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        self.waiting: list[Row] = []
+        self.batch = Batch(model)
+        self.served = 0
+
+    def run(self) -> None:
+        """Serve until the lines end."""
+        while self._listen():
+            told: list[tuple[Row, str]] = []
+            try:
+                with self.model.torch.inference_mode():
+                    room = self.most - len(self.batch.rows)
+                    if self.waiting and room > 0:
+                        joining, self.waiting = self.waiting[:room], self.waiting[room:]
+                        told += self.batch.join(joining)
+                    elif self.batch.rows:
+                        told += self.batch.step()
+            except Exception as error:
+                self._fail(error)
+                continue
+            for row, text in told:
+                if text:
+                    self.out.delta(row.name, text)
+            for row in self.batch.leave():
+                self.served += 1
+                self.out.tell(done=row.done())
+            self.out.beat()
+
+    def _listen(self) -> bool:
+        """Take what has come; wait for it when there is nothing else to do. False where the lines have ended."""
+        while True:
+            idle = not self.waiting and not self.batch.rows
+            try:
+                line = self.lines.get(block=idle)
+            except queue.Empty:
+                return True
+            if line is None:
+                return False
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        name = ""
+        try:
+            request = json.loads(line)
+            name = str(request.get("id", ""))
+            match request.get("op"):
+                case "generate":
+                    if not name or any(row.name == name for row in (*self.waiting, *self.batch.rows)):
+                        raise Refused("rejected", f"a request needs an id of its own, and {name!r} is none")
+                    self.waiting.append(self.model.row(request))
+                case "cancel":
+                    self._cancel(name)
+                case "stats":
+                    running, waiting = len(self.batch.rows), len(self.waiting)
+                    stats = {"running": running, "waiting": waiting, "served": self.served}
+                    self.out.tell(stats=stats, id=name)
+                case other:
+                    raise Refused("rejected", f"there is no op {other!r} here")
+        except Refused as error:
+            self.out.tell(error={"id": name, "kind": error.kind, "message": str(error)})
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            self.out.tell(error={"id": name, "kind": "rejected", "message": f"this is no request: {error}"})
+
+    def _cancel(self, name: str) -> None:
+        for row in self.waiting:
+            if row.name == name:
+                self.waiting.remove(row)
+                row.finish = "cancelled"
+                self.out.tell(done=row.done())
+                return
+        for row in self.batch.rows:
+            if row.name == name:
+                row.finish = "cancelled"
+        for row in self.batch.leave():
+            self.out.tell(done=row.done())
+
+    def _fail(self, error: Exception) -> None:
+        """A forward pass broke (out of memory, most often): the rows of it are lost, the process goes on."""
+        memory = "out of memory" in str(error).lower()
+        way = "make the batch smaller with ?batch=N" if memory else "see the log"
+        for row in self.batch.rows:
+            message = f"{type(error).__name__}: {str(error)[:200]}; {way}"
+            self.out.tell(error={"id": row.name, "kind": "server", "message": message})
+        print(f"batch of {len(self.batch.rows)} lost: {error!r}", file=sys.stderr, flush=True)
+        self.batch = Batch(self.model)
+
+
+def device(torch: Any, wished: str) -> str:
+    """The device to run on. Raises Refused for a GPU that is not there."""
+    there = torch.cuda.is_available()
+    if wished == "cuda" and not there:
+        raise Refused("rejected", "there is no CUDA device that torch can use here: leave ?device=cuda out")
+    return "cuda" if there and wished in ("auto", "cuda") else "cpu"
+
+
+def dtype(torch: Any, wished: str, where: str) -> Any:
+    """The number format: bfloat16 where the processor has instructions for it, else float32."""
+    if wished != "auto":
+        return getattr(torch, wished)
+    if where == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return torch.bfloat16 if fast() else torch.float32
+
+
+def read(lines: Iterable[bytes], worker: Worker) -> None:
+    """Hand the lines over; their end is the end."""
+    for line in lines:
+        worker.lines.put(line)
+    worker.lines.put(None)
+
+
+def main() -> int:
+    """Load, serve, and leave with the one who asked."""
+    out = Out(os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)  # whatever a library prints belongs in the log
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    wanted = json.loads(sys.stdin.buffer.readline(LINE_LIMIT))
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        model = Model(wanted)
+    except Refused as error:
+        out.tell(failed={"kind": error.kind, "message": str(error)})
+        return 1
+    except ModuleNotFoundError as error:
+        out.tell(failed={"kind": "not_found", "message": f"{error.name} is missing here", "missing": error.name})
+        return 1
+    except Exception as error:
+        message = f"transformers cannot load {wanted.get('model')}: {type(error).__name__}: {str(error)[:300]}"
+        out.tell(failed={"kind": "server", "message": message})
+        raise
+    most = int(wanted.get("batch") or 0) or 32
+    out.tell(
+        ready={
+            "model": str(wanted["model"]),
+            "context": model.context,
+            "device": model.device,
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "version": model.version,
+            "batch": most,
+            "adapters": bool(wanted.get("adapter")),
+        }
+    )
+    worker = Worker(model, out, most)
+    threading.Thread(target=read, args=(sys.stdin.buffer, worker), daemon=True).start()
+    with contextlib.suppress(BrokenPipeError):
+        worker.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
