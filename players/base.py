@@ -82,6 +82,8 @@ class Reply:
     ms: float = 0.0
     call: Call | None = None
     assisted: bool = False
+    logged: bool = False
+    """It is in the log already: another process wrote it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,8 @@ class _Lines:
     async def play(self) -> None:
         match = self.sitting.match
         self.say(f"{match.game.title}, {match.instance.experiment.replace('_', ' ')}")
+        for role, code in self.sitting.open_seats.items():
+            self.say(f"-- {role} is open; in another terminal: playpen-tui join {code}")
         for role, player in self.sitting.players.items():
             assisted = ", assisted" if getattr(player, "assist", False) else ""
             self.say(f"{role}: {plain(player.identity.name)}{assisted}")

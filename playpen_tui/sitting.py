@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from games import catalog
@@ -19,6 +19,7 @@ from players.base import Emit, Player, silent
 from players.driver import drive
 from players.human import HumanPlayer
 from players.ports import NoRecorder, Place, Recorder
+from store.errors import Taken
 
 HUMAN = "human"
 
@@ -46,6 +47,8 @@ class Setup:
     assist: bool | None = None
     record: bool = True
     resume: str | None = None
+    join: str | None = None
+    """The code of a seat that was opened at another terminal."""
 
     @property
     def has_people(self) -> bool:
@@ -56,15 +59,15 @@ class Setup:
         """The same instance with everybody one seat further."""
         roles = list(self.seats)
         moved = {role: self.seats[roles[(number + 1) % len(roles)]] for number, role in enumerate(roles)}
-        return replace(self, seats=moved, seed=None, resume=None)
+        return replace(self, seats=moved, seed=None, resume=None, join=None)
 
     def again(self) -> Setup:
         """The same instance, other luck."""
-        return replace(self, seed=None, resume=None)
+        return replace(self, seed=None, resume=None, join=None)
 
     def following(self) -> Setup:
         """Another instance of the same kind."""
-        return replace(self, instance=None, seed=None, resume=None)
+        return replace(self, instance=None, seed=None, resume=None, join=None)
 
 
 def seating(
@@ -111,6 +114,12 @@ class Sitting:
     recorder: Recorder = field(default_factory=NoRecorder)
     episode: str | None = None
     place: Place = field(default_factory=Place)
+    reload: Callable[[], Awaitable[Match]] | None = None
+    """The match as the log has it, where another process may have gone on with it."""
+    db: str = ""
+    """The file, where another terminal would not find it by itself."""
+    presence: Callable[[], Awaitable[dict[str, float | None]]] | None = None
+    """For seats played elsewhere, by code: seconds since somebody was there, None while nobody has come."""
 
     @property
     def game(self) -> Game:
@@ -126,6 +135,14 @@ class Sitting:
     def waiting_for(self) -> Role | None:
         """The role of the person whose turn it is, or None when a model is to speak or the match is over."""
         return self.match.turn if self.match.turn in self.humans else None
+
+    @property
+    def open_seats(self) -> dict[Role, str]:
+        """Seats for another terminal, with the codes to join them by."""
+        found = {
+            role: spec.partition("@")[2] for role, spec in self.setup.seats.items() if spec.startswith(f"{HUMAN}@")
+        }
+        return {role: code for role, code in found.items() if self.players[role].identity.kind != "human"}
 
     def viewer(self, before: Role | None = None) -> Role | None:
         """Whose eyes to show the match through: the person to speak, else the one before, else the only one.
@@ -179,12 +196,24 @@ class Sitting:
             if advanced is not None:
                 advanced(match)
 
-        return await drive(self.match, self.players, self.recorder, episode=self.episode, emit=emit, advanced=keep)
+        while True:
+            try:
+                return await drive(
+                    self.match, self.players, self.recorder, episode=self.episode, emit=emit, advanced=keep
+                )
+            except Taken:  # another process has written this turn, or the result: go on from what stands there
+                if self.reload is None:
+                    raise
+                if self.match.over:
+                    return self.match
+                keep(await self.reload())
 
     def command(self, db: str | None = None) -> str:
         """The command that goes on from here: resume while unfinished, else the same table again."""
         words = ["playpen-tui", "play"]
-        if self.episode and not self.match.over:
+        if self.setup.join and not self.match.over:
+            words = ["playpen-tui", "join", self.setup.join]
+        elif self.episode and not self.match.over:
             words += ["--resume", self.episode]
         else:
             words += [self.game.name]

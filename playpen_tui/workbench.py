@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 from games import catalog
 from games.engine import Game, Match, Role
 from players.base import Player, PlayerError
+from players.elsewhere import Elsewhere
+from players.human import HumanPlayer
 from players.opening import Table, check
 from players.ports import NoRecorder, Place
 from players.registry import Registry
@@ -33,12 +35,19 @@ from store.people import VERSION as CONSENT_VERSION
 from store.people import Level as Answer
 
 if TYPE_CHECKING:
+    from store.follow import Follower
     from store.records import EpisodeRow, RunRow
 
 SILENCE = 15.0
 """Seconds after which a run that says it is running is taken for dead."""
 BUILT_IN = "smollm2"
 """The model that everybody has who installed the `local` extra."""
+
+
+class UnknownCode(LookupError):
+    """No seat was opened under this code. The message is one sentence; wrong usage."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,7 @@ def expected() -> tuple[type[Exception], ...]:
         catalog.UnknownGame,
         catalog.UnknownInstance,
         BadSetup,
+        UnknownCode,
         BadPlan,
         PlayerError,
         LogError,
@@ -146,6 +156,8 @@ class Workbench:
         self._run: str | None = None
         self._person: str | None = None
         self._opening = asyncio.Lock()
+        self._followers: list[Follower] = []
+        self._attending: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -157,6 +169,13 @@ class Workbench:
 
     async def close(self) -> None:
         """Close players first: what they still have to say must find the log open."""
+        if self._attending is not None:
+            self._attending.cancel()
+            await asyncio.wait([self._attending])
+            self._attending = None
+        for follower in self._followers:
+            await follower.close()
+        self._followers.clear()
         if self._table is not None:
             await self._table.aclose()
             self._table = None
@@ -305,10 +324,14 @@ class Workbench:
 
     async def complete(self, setup: Setup) -> Setup:
         """The setup with every seat named. Raises a sentence for what cannot be; opens no model."""
+        if setup.join is not None:
+            return await self._joined(setup)
         if setup.resume is not None:
             log = await self.log()
             logged = await asyncio.to_thread(log.history.episode, setup.resume)
             seats = {role: HUMAN if who.kind == "human" else who.name for role, who in logged.seats.items()}
+            open_seats = await asyncio.to_thread(log.queries.invitations, logged.id)
+            seats.update({seat.role: f"{HUMAN}@{seat.code}" for seat in open_seats})
             seats.update(setup.seats)
             language = str(logged.instance.get("language", "en"))
             return replace(setup, game=logged.game, seats=seats, language=language, resume=logged.id)
@@ -330,6 +353,8 @@ class Workbench:
         Raises PlayerError, LogError, UnknownPlayer and the like, each with one sentence.
         """
         setup = await self.complete(setup)
+        if setup.join is not None:
+            return await self._sit_elsewhere(setup)
         episode = None
         if setup.resume is not None:
             match, episode = await self._resumed(setup.resume)
@@ -338,13 +363,115 @@ class Workbench:
             game = catalog.get(setup.game)
             instance, seed = choose(setup, game, avoid)
             match = Match.new(game, instance, seed)
+        codes = {role: parse(spec).code for role, spec in setup.seats.items() if parse(spec).code}
         players = {role: await self._open(spec, match, role, setup) for role, spec in setup.seats.items()}
+        if codes and not setup.record:
+            raise BadSetup("a seat for another terminal needs a game that is recorded: the log is the table")
         if not setup.record:
             return Sitting(setup, match, players, NoRecorder(), "" if episode is None else episode)
         log = await self.log()
         if self._run is None:
             self._run = await asyncio.to_thread(log.new_run, "play", {"seats": dict(setup.seats)}, None, __version__)
-        return Sitting(setup, match, players, log.recorder, episode, Place(run=self._run))
+        sitting = Sitting(setup, match, players, log.recorder, episode, Place(run=self._run))
+        if codes:
+            await self._invite(sitting, codes)
+        return sitting
+
+    # two terminals
+
+    async def _invite(self, sitting: Sitting, codes: Mapping[Role, str]) -> None:
+        """Open seats to other terminals: the episode begins now, and each open seat waits for what is committed."""
+        log = await self.log()
+        follower = self._follower(log)
+        for role, code in codes.items():
+            sitting.players[role] = Elsewhere(follower, "", f"{HUMAN}@{code}")
+        if sitting.episode is None:
+            identities = {role: player.identity for role, player in sitting.players.items()}
+            sitting.episode = await log.recorder.begin(sitting.match, identities, sitting.place)
+        seats = dict(sitting.setup.seats)
+        for role, code in codes.items():
+            given = await log.invite(sitting.episode, role, None if code.lower() == "new" else code)
+            seats[role] = f"{HUMAN}@{given}"
+            sitting.players[role] = Elsewhere(follower, sitting.episode, seats[role])
+        sitting.setup = replace(sitting.setup, seats=seats)
+        self._share(sitting, log)
+
+    def _follower(self, log: Log) -> Follower:
+        """What watches the file for turns of other processes; closed with the workbench."""
+        from store.follow import Follower
+
+        self._followers.append(Follower(log.path))
+        return self._followers[-1]
+
+    def _share(self, sitting: Sitting, log: Log) -> None:
+        """Let a sitting go on from the log where another process was first, and say who is there."""
+        episode = sitting.episode or ""
+
+        async def reload() -> Match:
+            return await asyncio.to_thread(log.history.match, episode, sitting.game)
+
+        async def presence() -> dict[str, float | None]:
+            seats = await asyncio.to_thread(log.queries.invitations, episode)
+            return {seat.code: None if seat.seen_at is None else _since(seat.seen_at) for seat in seats}
+
+        sitting.reload, sitting.presence, sitting.db = reload, presence, self.named_db or ""
+
+    async def _joined(self, setup: Setup) -> Setup:
+        """The setup of one who joins a seat. Raises UnknownCode, BadSetup."""
+        log = await self.log()
+        seat = await asyncio.to_thread(log.queries.invitation, setup.join or "")
+        if seat is None:
+            raise UnknownCode(f"no seat was opened under {setup.join!r} in {log.path}; is it the same file (--db)?")
+        if seat.closed_at is not None:
+            raise BadSetup(f"the seat {seat.code} was closed; whoever opened it may open another")
+        logged = await asyncio.to_thread(log.history.episode, seat.episode)
+        if logged.outcome is not None:
+            raise BadSetup(f"the game behind {seat.code} is over ({logged.outcome})")
+        language = str(logged.instance.get("language", "en"))
+        seats = {role: HUMAN if role == seat.role else "elsewhere" for role in catalog.get(logged.game).roles}
+        return replace(
+            setup, game=logged.game, seats=seats, language=language, join=seat.code, resume=None, record=True
+        )
+
+    async def _sit_elsewhere(self, setup: Setup) -> Sitting:
+        """Sit down at a table that another process has laid."""
+        log = await self.log()
+        seat = await asyncio.to_thread(log.queries.invitation, setup.join or "")
+        assert seat is not None
+        match, episode = await self._resumed(seat.episode)
+        person = await self._guest(episode)
+        follower = self._follower(log)
+        players: dict[Role, Player] = {
+            role: HumanPlayer(person) if spec == HUMAN else Elsewhere(follower, episode, "elsewhere")
+            for role, spec in setup.seats.items()
+        }
+        setup = replace(setup, instance=match.instance.name)
+        sitting = Sitting(setup, match, players, log.recorder, episode)
+        self._share(sitting, log)
+        self._attending = asyncio.ensure_future(self._attend(log, seat.code))
+        return sitting
+
+    async def _guest(self, episode: str) -> str:
+        """Who joins: the person at this terminal, or, where that one sits at the table already, a second one."""
+        log = await self.log()
+        me = await self.pseudonym()
+        there = await asyncio.to_thread(log.queries.people_of, episode)
+        if me not in there:
+            return me
+        for known in there:
+            if known == self.settings.get("guest"):  # came back after a crash
+                return known
+        found = await asyncio.to_thread(log.people.find, self.settings.get("guest"))
+        if found is None or not found.may_record:
+            found = await asyncio.to_thread(log.people.add)
+            self.settings.keep(guest=found.id)
+        return found.id
+
+    async def _attend(self, log: Log, code: str) -> None:
+        """Say every few seconds that somebody is there."""
+        while True:
+            await log.attend(code)
+            await asyncio.sleep(2.0)
 
     async def _resumed(self, id: str) -> tuple[Match, str]:
         log = await self.log()
@@ -421,6 +548,11 @@ def _running(row: RunRow) -> str:
 def _verdict(row: EpisodeRow) -> str:
     score = "" if row.main is None else f" · {row.main:.4g}"
     return f"{row.reason or row.outcome}{score}"
+
+
+def _since(moment: str) -> float:
+    """Seconds since then."""
+    return (datetime.now().astimezone() - datetime.fromisoformat(moment)).total_seconds()
 
 
 def _when(moment: str) -> str:

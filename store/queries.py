@@ -129,6 +129,15 @@ class Queries:
         )
         return [Invitation(*row) for row in rows]
 
+    def people_of(self, episode: str) -> list[str]:
+        """Pseudonyms of the people who sat or spoke in an episode."""
+        rows = self._reader().execute(
+            "SELECT person_id FROM seats WHERE episode_id = ?1 AND person_id IS NOT NULL "
+            "UNION SELECT person_id FROM turns WHERE episode_id = ?1 AND person_id IS NOT NULL",
+            (episode,),
+        )
+        return [person for (person,) in rows]
+
     def counts(self) -> Counts:
         """How much there is in all."""
         tables = ("episodes", "results", "turns", "calls", "people", "runs")

@@ -94,7 +94,13 @@ class LogRecorder:
         return episode
 
     async def turn(self, episode: str, match: Match, step: Step, who: Identity, reply: Reply) -> None:
-        """Log one utterance: `match` is the match after it. Returns when it is committed. Raises LogError."""
+        """Log one utterance: `match` is the match after it. Returns when it is committed. Raises LogError.
+
+        Raises Taken when another process has written this ply; what it wrote itself (`reply.logged`) is left alone.
+        """
+        if reply.logged:
+            self._live.pop(episode, None)  # what the episode's conversations have in the log is not known any more
+            return
         live = self._recall(episode, match, step)
         heard = match.heard[step.role]
         spoken = len(heard) - (1 if heard[-1].role == "assistant" else 2)

@@ -110,7 +110,7 @@ class Row:
         if token in ends and not self.sampling.get("ignore_eos"):
             self.finish = "stop"
         else:
-            self.text += self._detokenize(token) or ""
+            self.text += self._detokenize(token)
             at = min((found for one in self.stops if (found := self.text.find(one)) >= 0), default=-1)
             if at >= 0:
                 self.text, self.finish = self.text[:at], "stop"
@@ -204,8 +204,9 @@ class Model:
 
     def row(self, request: Mapping[str, Any]) -> Row:
         """A row for a request. Raises Refused."""
-        given = {key: value for key, value in dict(request.get("sampling") or {}).items() if value is not None}
-        unknown = sorted(set(given) - SETTINGS)
+        asked: dict[str, Any] = dict(request.get("sampling") or {})
+        given = {key: value for key, value in asked.items() if value is not None}
+        unknown = [key for key in given if key not in SETTINGS]
         if unknown:
             raise Refused("rejected", f"transformers has no sampling setting {unknown[0]!r} here: leave it out")
         if request.get("structured"):
@@ -226,24 +227,33 @@ class Model:
         tokenizers: Any = importlib.import_module("tokenizers")
         inner = self.tokenizer._tokenizer
         stream = tokenizers.decoders.DecodeStream(skip_special_tokens=True)
-        return lambda token: stream.step(inner, token)
+
+        def text(token: int) -> str:
+            return stream.step(inner, token) or ""
+
+        return text
 
     def _warpers(self, row: Row) -> list[Any]:
         """The library's processors for this row's settings, in the library's order."""
-        get, kinds = row.sampling.get, self.process
+        settings, kinds = row.sampling, self.process
+
+        def get(name: str, default: float = 0.0) -> float:
+            value = settings.get(name)
+            return default if value is None else float(value)
+
         found: list[Any] = []
-        if (repeat := get("repeat_penalty")) and float(repeat) != 1.0:
-            found.append(kinds.RepetitionPenaltyLogitsProcessor(float(repeat)))
+        if get("repeat_penalty", 1.0) != 1.0:
+            found.append(kinds.RepetitionPenaltyLogitsProcessor(get("repeat_penalty")))
         if row.greedy:
             return found
-        if float(get("temperature", 1.0)) != 1.0:
-            found.append(kinds.TemperatureLogitsWarper(float(get("temperature"))))
-        if top_k := int(get("top_k") or 0):
-            found.append(kinds.TopKLogitsWarper(top_k))
-        if get("top_p") is not None and float(get("top_p")) < 1.0:
-            found.append(kinds.TopPLogitsWarper(float(get("top_p"))))
+        if get("temperature", 1.0) != 1.0:
+            found.append(kinds.TemperatureLogitsWarper(get("temperature")))
+        if get("top_k"):
+            found.append(kinds.TopKLogitsWarper(int(get("top_k"))))
+        if get("top_p", 1.0) < 1.0:
+            found.append(kinds.TopPLogitsWarper(get("top_p")))
         if get("min_p"):
-            found.append(kinds.MinPLogitsWarper(float(get("min_p"))))
+            found.append(kinds.MinPLogitsWarper(get("min_p")))
         return found
 
     def choose(self, row: Row, scores: Any) -> int:

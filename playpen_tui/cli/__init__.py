@@ -17,6 +17,7 @@ from playpen_tui import __version__
 COMMANDS = {
     "play": ("playpen_tui.cli.play:play", "Sit down and play a dialogue game."),
     "selfplay": ("playpen_tui.cli.selfplay:selfplay", "Let models play many matches, unattended."),
+    "join": ("playpen_tui.cli.join:join", "Take an open seat of a match in another terminal."),
     "spectate": ("playpen_tui.cli.spectate:spectate", "Watch matches: new ones, a run, or a replay."),
     "games": ("playpen_tui.cli.games:games", "List, show, check, sample and write games."),
     "models": ("playpen_tui.cli.models:models", "List, test and get models."),

@@ -56,7 +56,7 @@ def play(
 
     Whoever is not named is the built-in model, said aloud. Every turn is in the log before the next is asked for.
     """
-    from playpen_tui.workbench import Workbench, requested
+    from playpen_tui.workbench import requested
 
     named = named_seats(seats)
     setup = None
@@ -73,15 +73,16 @@ def play(
         assert setup is not None
         ctx.exit(asyncio.run(play_plain(path, setup)))
     if setup is not None:
-        _refuse_early(path, setup, Workbench)
+        refuse_early(path, setup)
     ctx.exit(open_app(path, setup, picker=setup is None))
 
 
-def _refuse_early(path: Path | None, setup: Setup, bench: type) -> None:
+def refuse_early(path: Path | None, setup: Setup) -> None:
     """What cannot be set up is said on the command line, before a screen opens."""
+    from playpen_tui.workbench import Workbench
 
     async def look() -> None:
-        async with bench(path) as workbench:
+        async with Workbench(path) as workbench:
             await workbench.complete(setup)
 
     asyncio.run(look())

@@ -33,6 +33,9 @@ from playpen_tui.widgets.endcard import EndCard
 from playpen_tui.widgets.seats import Seats
 from playpen_tui.workbench import expected
 
+AWAY = 10.0
+"""Seconds of silence after which whoever joined is taken to be away."""
+
 
 class PlayScreen(Screen[None]):
     """One sitting at a table."""
@@ -58,6 +61,7 @@ class PlayScreen(Screen[None]):
             yield BoardView(id="board")
             yield Dialogue(id="dialogue")
         yield Seats(id="seats")
+        yield Static("", id="invite")
         yield Static("", id="trouble")
         yield Composer(id="composer")
         yield EndCard(id="end")
@@ -70,6 +74,10 @@ class PlayScreen(Screen[None]):
         assisted = {r: bool(getattr(p, "assist", False)) for r, p in self.sitting.players.items()}
         self.query_one(Seats).seat(names, assisted)
         self.query_one(Composer).display = False
+        self.query_one("#invite").display = False
+        if self.sitting.open_seats:
+            self.set_interval(1.0, self._look_who_is_there)
+            self._look_who_is_there()
         self.call_later(self._show)
         self._go_on()
 
@@ -106,6 +114,24 @@ class PlayScreen(Screen[None]):
         Only where they will be relayed anyway: to the one other person of a two-seat table.
         """
         return not self._veiled and (self._viewer is None or len(self.sitting.match.game.roles) <= 2)
+
+    @work(group="presence", exclusive=True, exit_on_error=False)
+    async def _look_who_is_there(self) -> None:
+        """Say how an open seat is joined, until somebody has, and when they are gone."""
+        assert self.sitting.presence is not None
+        there = await self.sitting.presence()
+        parts: list[Content] = []
+        for role, code in self.sitting.open_seats.items():
+            silent = there.get(code)
+            if self.sitting.match.over or (silent is not None and silent < AWAY):
+                continue
+            where = f" --db {self.sitting.db}" if self.sitting.db else ""
+            command = Content.styled(f"playpen-tui join {code}{where}", "bold $accent")
+            gone = "is open" if silent is None else f"has been away for {silent:.0f} s"
+            parts.append(Content(f"{one_line(role)} {gone}; in another terminal: ") + command)
+        box = self.query_one("#invite", Static)
+        box.display = bool(parts)
+        box.update(Content("\n").join(parts))
 
     # drawing
 
