@@ -26,9 +26,11 @@ FailureKind: TypeAlias = Literal[
     "empty",
     "server",
     "rejected",
+    "too_long",
     "gone",
 ]
-"""`refused`: nobody listens there; `rejected`: the server does not take the request as it is (400, 422)."""
+"""`refused`: nobody listens there; `rejected`: the server does not take the request as it is (400, 422); `too_long`:
+the dialogue does not fit into the model's context."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 BEAT = 0.05
 """Seconds between two lines of deltas: what arrives in between shares a line."""
@@ -115,7 +115,7 @@ class Out:
 
     def _flush(self) -> None:
         if self._waiting:
-            waiting, self._waiting = self._waiting, {}
+            waiting, self._waiting = self._waiting, dict[str, list[str]]()
             self._line({"deltas": [[name, "".join(parts)] for name, parts in waiting.items()]})
 
     def _line(self, what: Mapping[str, Any]) -> None:
@@ -227,9 +227,7 @@ class Worker:
 
     def params(self, request: Mapping[str, Any], used: int) -> Any:
         """vLLM's sampling parameters. What the request leaves open is as the model's own settings say."""
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
-
+        known: Any = importlib.import_module("vllm.sampling_params")
         given = {key: value for key, value in dict(request.get("sampling") or {}).items() if value is not None}
         unknown = [key for key in given if key not in SAMPLING and key not in ELSEWHERE]
         if unknown:
@@ -241,8 +239,8 @@ class Worker:
         if (ranked := int(given.get("top_logprobs") or 0)) or given.get("logprobs"):
             more["logprobs"] = min(ranked, RANKED)
         if form := request.get("structured"):
-            more["structured_outputs"] = StructuredOutputsParams(**dict(form))
-        return SamplingParams(output_kind=RequestOutputKind.DELTA, **more)
+            more["structured_outputs"] = known.StructuredOutputsParams(**dict(form))
+        return known.SamplingParams(output_kind=known.RequestOutputKind.DELTA, **more)
 
     def lora_of(self, request: Mapping[str, Any]) -> Any:
         """The adapter of this request: its own, else the one named at the start; empty means the bare model."""
@@ -250,8 +248,6 @@ class Worker:
         path = self.adapter if named is None else str(named)
         if not path:
             return None
-        from vllm.lora.request import LoRARequest
-
         rank = rank_of(Path(path))
         if self.lora is None:
             raise Refused("rejected", "this worker was started without adapters: name one when it starts")
@@ -261,7 +257,7 @@ class Worker:
                 f"{path} has rank {rank} and this worker takes up to {self.lora.max_lora_rank}: start another",
             )
         number = self.adapters.setdefault(path, len(self.adapters) + 1)
-        return LoRARequest(f"adapter-{number}", number, path)
+        return cast(Any, importlib.import_module("vllm.lora.request")).LoRARequest(f"adapter-{number}", number, path)
 
     def stats(self) -> dict[str, Any]:
         """What the engine said last of its queue, and what it saved by its prefix cache since it began."""
@@ -297,7 +293,7 @@ class Reply:
         fresh = [int(one) for one in made.token_ids]
         self.ids += fresh
         self.text += made.text
-        for token, row in zip(fresh, made.logprobs or (), strict=False):
+        for token, row in zip(fresh, cast(list[Any], made.logprobs or []), strict=False):
             self.logprobs.append(float(row[token].logprob))
             if len(row) > 1:
                 words = {one.decoded_token or tokenizer.decode([key]): float(one.logprob) for key, one in row.items()}
@@ -356,7 +352,7 @@ def arguments(wanted: Mapping[str, Any], on_cpu: bool) -> dict[str, Any]:
 
 def _cache(model: str, context: int, batch: int) -> int:
     try:
-        config = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads((Path(model) / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         config = {}
     return cache_bytes(config, context or int(config.get("max_position_embeddings") or 4096), batch, free_memory())
@@ -370,10 +366,10 @@ def start(wanted: Mapping[str, Any]) -> tuple[Any, Any]:
         raise Refused(
             "not_found", f"this Python has no {error.name}: make vLLM's environment with `make test-vllm`"
         ) from error
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.platforms import current_platform
-    from vllm.v1.engine.async_llm import AsyncLLM
-    from vllm.v1.metrics.loggers import StatLoggerBase
+    arg_utils: Any = importlib.import_module("vllm.engine.arg_utils")
+    async_llm: Any = importlib.import_module("vllm.v1.engine.async_llm")
+    loggers: Any = importlib.import_module("vllm.v1.metrics.loggers")
+    current_platform: Any = importlib.import_module("vllm.platforms").current_platform
 
     on_cpu = bool(current_platform.is_cpu())
     if wanted.get("device") not in (None, "", "auto", "cpu" if on_cpu else "cuda"):
@@ -384,7 +380,7 @@ def start(wanted: Mapping[str, Any]) -> tuple[Any, Any]:
     if on_cpu:  # one process less: the engine computes itself, and OpenMP gets its threads from the environment
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
 
-    class Gauge(StatLoggerBase):
+    class Gauge(loggers.StatLoggerBase):  # pyright: ignore[reportUntypedBaseClass]
         """Keeps the engine's last report."""
 
         seen: dict[str, Any]
@@ -411,8 +407,8 @@ def start(wanted: Mapping[str, Any]) -> tuple[Any, Any]:
         def log_engine_initialized(self) -> None:
             """Nothing to say."""
 
-    args = AsyncEngineArgs(**arguments(wanted, on_cpu))
-    engine = AsyncLLM.from_engine_args(args, stat_loggers=[Gauge])
+    args: Any = arg_utils.AsyncEngineArgs(**arguments(wanted, on_cpu))
+    engine: Any = async_llm.AsyncLLM.from_engine_args(args, stat_loggers=[Gauge])
     return engine, Gauge
 
 
