@@ -300,8 +300,8 @@ class ChatClient:
         """One reply to these messages, streamed to `emit`.
 
         `deadline` bounds the whole in seconds, retries included. `grammar` is GBNF, for servers of the llama.cpp
-        family and vLLM; `extra` goes into the body as it is. Raises PlayerError; when cancelled, what had arrived is emitted
-        as a `Called` first.
+        family and vLLM; `extra` goes into the body as it is. Raises PlayerError; when cancelled, what had arrived is
+        emitted as a `Called` first.
         """
         body = {**self.extra_body, **(self._form(grammar) if grammar else {}), **(extra or {})}
         wanted = request(self.model, messages, self._spelled(sampling), body, self.host)

@@ -89,23 +89,15 @@ def server(weights: Path, adapter: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = weights.parent / "server.log"
-    words = (
-        f"--host 127.0.0.1 --port {port} --dtype bfloat16 --max-model-len {CONTEXT} --max-num-seqs 16 --enforce-eager"
-    )
-    more = f"--enable-lora --max-lora-rank {RANK} --lora-modules tuned={adapter} --max-logprobs 64"
-    backend = ["--structured-outputs-config", '{"backend": "guidance"}', "--served-model-name", "smollm2"]
+    words = [str(worker_python("vllm")), "-m", "vllm.entrypoints.openai.api_server"]
+    words += ["--model", str(weights), "--served-model-name", "smollm2", "--host", "127.0.0.1", "--port", str(port)]
+    words += f"--dtype bfloat16 --max-model-len {CONTEXT} --max-num-seqs 16 --enforce-eager --max-logprobs 64".split()
+    words += f"--enable-lora --max-lora-rank {RANK} --lora-modules tuned={adapter}".split()
+    words += ["--structured-outputs-config", '{"backend": "guidance"}']
     env = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     env |= {"OMP_NUM_THREADS": "2", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [str(worker_python("vllm")), "-m", "vllm.entrypoints.openai.api_server", "--model", str(weights)]
-            + words.split()
-            + more.split()
-            + backend,
-            stdout=out,
-            stderr=out,
-            env=env,
-        )
+        process = subprocess.Popen(words, stdout=out, stderr=out, env=env)
     try:
         until = time.monotonic() + 300
         while not healthy(port):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +145,39 @@ async def test_an_assisted_seat_writes_in_form(pair, name):
     reply = await player.speak(match.heard[match.turn], Ask(view, 1, emit=heard.append))
     assert reply.assisted and fits(view.shape, reply.text), reply.text
     assert match.play(reply.text).steps[-1].text == reply.text
+
+
+def children(process: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def runs(process: int) -> bool:
+    """Whether it is there and no zombie: that has no command line."""
+    try:
+        return bool(Path(f"/proc/{process}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+async def test_a_killed_worker_is_named_and_leaves_no_engine_behind(pair):
+    if not isinstance(pair[0], VllmClient):
+        pytest.skip("a server is not ours to kill")
+    process = pair[0].engine.process
+    below = children(process.pid)
+    assert below
+    task = asyncio.create_task(ask(pair[0], "Tell.", {"temperature": 0.0, "max_tokens": 400, "min_tokens": 400}))
+    await asyncio.sleep(1)
+    process.kill()
+    with pytest.raises(PlayerError) as failure:
+        await task
+    assert failure.value.kind == "gone"
+    with pytest.raises(PlayerError, match="has ended"):
+        await ask(pair[0])
+    for _ in range(100):
+        left = [
+            one for one in below if Path(f"/proc/{one}/cmdline").exists() and Path(f"/proc/{one}/cmdline").read_bytes()
+        ]
+        if not left:
+            break
+        await asyncio.sleep(0.1)
+    assert not left
