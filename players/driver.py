@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from games.engine import Match, Role
 from players.base import Ask, Call, Called, Emit, Event, Failed, Player, PlayerError, Said, silent
@@ -32,20 +32,23 @@ async def drive(
     advanced: Callable[[Match], None] | None = None,
     deadline: float | None = None,
     luck: int | None = None,
+    before: Callable[[], Awaitable[None]] | None = None,
 ) -> Match:
     """Play a match to its end and return it.
 
     `luck` is what sampling seeds are derived from, the match's own seed where it is not given: siblings of one group
-    share the match's seed and must not sample the same. `episode` names the logged episode that `match` stands for;
-    without it a new one begins. `advanced` hears every next match after its turn is committed. Raises PlayerError when
-    a player cannot reply and CancelledError when cancelled; in both cases the match stands at the last committed turn,
-    and requests made in vain are logged.
+    share the match's seed and must not sample the same. `before` is awaited before every turn. `episode` names the
+    logged episode that `match` stands for; without it a new one begins. `advanced` hears every next match after its
+    turn is committed. Raises PlayerError when a player cannot reply and CancelledError when cancelled; in both cases
+    the match stands at the last committed turn, and requests made in vain are logged.
     """
     log: Recorder = recorder or NoRecorder()
     if episode is None:
         episode = await log.begin(match, {r: p.identity for r, p in seats.items()}, place or Place())
     base = match.seed if luck is None else luck
     while (role := match.turn) is not None:
+        if before is not None:
+            await before()
         match = await _turn(match, role, seats[role], log, episode, emit, deadline, base)
         if advanced is not None:
             advanced(match)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
@@ -15,12 +16,16 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from playpen_tui.actions import Action, bindings, of
-from playpen_tui.messages import Go, Sit
+from playpen_tui.messages import Go, Look, Sit
 from playpen_tui.screens.dialogs import Choose, TextDialog, help_text
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.text import ControlFilter, one_line
 from playpen_tui.theme import THEMES
 from playpen_tui.workbench import Workbench, expected, question
+
+if TYPE_CHECKING:
+    from playpen_tui.stands import LiveStand
+    from playpen_tui.watching import Stand, Watch
 
 FAULT = "The log is as it was. `playpen-tui --debug play … --plain` shows where it happened."
 
@@ -39,9 +44,15 @@ class PlaypenApp(App[int]):
     FooterKey .footer-key--description { color: $secondary; }
     """
 
-    def __init__(self, bench: Workbench, setup: Setup | None = None, *, picker: bool = False) -> None:
+    def __init__(
+        self, bench: Workbench, setup: Setup | None = None, *, picker: bool = False, watch: Watch | None = None
+    ) -> None:
         super().__init__()
         self._picker = picker
+        self._watch = watch
+        self.live: LiveStand | None = None
+        """The run that this process plays, also while nobody looks."""
+        self._playing: asyncio.Task[None] | None = None
         self.bench = bench
         self._wanted = setup
         self._home: Screen[None] | None = None
@@ -62,6 +73,8 @@ class PlaypenApp(App[int]):
         self.push_screen(self._home)
         if self._wanted is not None:
             self.post_message(Sit(self._wanted))
+        elif self._watch is not None:
+            self.post_message(Look(self._watch))
         elif self._picker:
             self.post_message(Go("pick"))
 
@@ -105,6 +118,48 @@ class PlaypenApp(App[int]):
         await self._to_home()
         self.last = sitting
         await self.push_screen(PlayScreen(sitting))
+
+    def on_look(self, message: Look) -> None:
+        """To the stands."""
+        self.run_worker(self._look(message.what), group="sit", exclusive=True, exit_on_error=False)
+
+    async def _look(self, what: Watch) -> None:
+        from playpen_tui.screens.spectate import SpectateScreen
+        from playpen_tui.stands import LiveStand, open_stand
+
+        live = self.live if self.live is not None and not self.live.finished else None
+        try:
+            if live is not None and what.run == live.played.run_id:
+                stand: Stand = live
+            elif live is not None and what.wish is not None:
+                self.notify("a run goes on already; watch it from Home, or let it end first", markup=False)
+                return
+            else:
+                stand = await open_stand(self.bench, what)
+        except expected() as error:
+            self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+            return
+        if isinstance(stand, LiveStand) and stand is not live:
+            self.live = stand
+            self._playing = asyncio.ensure_future(stand.follow())
+            self._playing.add_done_callback(self._played)
+        await self._to_home()
+        await self.push_screen(SpectateScreen(self.bench, stand))
+
+    def _played(self, playing: asyncio.Task[None]) -> None:
+        """The run is over, or the log could not be written."""
+        error = None if playing.cancelled() else playing.exception()
+        if error is not None and self.is_running:
+            self.notify(one_line(str(error) or type(error).__name__, 500), severity="error", timeout=20, markup=False)
+
+    async def settle(self) -> str | None:
+        """Stop the run of this process and wait for its last word; returns the command that goes on with it."""
+        if self.live is None or self._playing is None:
+            return None
+        self.live.played.scheduler.stop()
+        await asyncio.wait([self._playing])
+        tally = self.live.played.scheduler.tally
+        return None if tally.done == tally.planned else f"playpen-tui selfplay --resume {self.live.played.run_id}"
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A worker died of what nobody expected: say so, instead of standing still."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
 from playpen_tui.sitting import Setup
+
+if TYPE_CHECKING:
+    from playpen_tui.watching import Watch
 
 
 class Go(Message):
@@ -15,6 +18,14 @@ class Go(Message):
     def __init__(self, where: Literal["home", "pick"]) -> None:
         super().__init__()
         self.where: Literal["home", "pick"] = where
+
+
+class Look(Message):
+    """Go to the stands and watch this."""
+
+    def __init__(self, what: Watch) -> None:
+        super().__init__()
+        self.what = what
 
 
 class Sit(Message):

@@ -33,8 +33,10 @@ from store.people import VERSION as CONSENT_VERSION
 from store.people import Level as Answer
 
 if TYPE_CHECKING:
-    from store.records import EpisodeRow
+    from store.records import EpisodeRow, RunRow
 
+SILENCE = 15.0
+"""Seconds after which a run that says it is running is taken for dead."""
 BUILT_IN = "smollm2"
 """The model that everybody has who installed the `local` extra."""
 
@@ -53,10 +55,11 @@ class GameCard:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """An episode that can go on."""
+    """An episode that can go on, or (`run`) a self-play run that goes on or stands still."""
 
     episode: str
     line: str
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,12 @@ class Overview:
     default: Setup
     unfinished: tuple[Unfinished, ...]
     recent: tuple[Recent, ...]
+    last_run: str | None = None
 
 
 def expected() -> tuple[type[Exception], ...]:
     """Exceptions whose message is a sentence for people; anything else is a fault of ours."""
+    from players.plan import BadPlan
     from players.registry import RegistryError, UnknownPlayer
     from players.spec import SpecError
 
@@ -90,6 +95,7 @@ def expected() -> tuple[type[Exception], ...]:
         catalog.UnknownGame,
         catalog.UnknownInstance,
         BadSetup,
+        BadPlan,
         PlayerError,
         LogError,
         UnknownPlayer,
@@ -223,15 +229,25 @@ class Workbench:
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""
         log = await self.log()
-        unfinished, recent, counts = await asyncio.to_thread(
-            lambda: (log.queries.unfinished(9, kinds=("play",)), log.queries.recent(50), log.queries.counts())
+        unfinished, recent, counts, runs = await asyncio.to_thread(
+            lambda: (
+                log.queries.unfinished(7, kinds=("play",)),
+                log.queries.recent(50),
+                log.queries.counts(),
+                log.queries.runs(20, kind="self_play"),
+            )
         )
+        standing = [row for row in runs if row.progress and row.progress.done < row.progress.planned][:3]
         last = next((row for row in recent if row.people), None)
         over = [row for row in recent if row.outcome is not None][:12]
         return Overview(
             place=f"{self.path.name} · {counts.episodes:,} episode{'' if counts.episodes == 1 else 's'}",
             default=self._default(last),
-            unfinished=tuple(Unfinished(row.id, _going(row)) for row in unfinished),
+            unfinished=(
+                *(Unfinished(row.id, _going(row)) for row in unfinished),
+                *(Unfinished("", _running(row), row.id) for row in standing),
+            ),
+            last_run=runs[0].id if runs else None,
             recent=tuple(
                 Recent(row.id, row.game, tuple(_names(row)), row.outcome, _verdict(row), _when(row.last_at))
                 for row in over
@@ -265,7 +281,7 @@ class Workbench:
             known = await asyncio.to_thread(log.people.agree, known.id, level)
         self._person = known.id
 
-    async def _pseudonym(self) -> str:
+    async def pseudonym(self) -> str:
         """Who sits here: the person who was asked, else one of whom nobody asked anything (this machine only)."""
         if self._person is None:
             log = await self.log()
@@ -350,7 +366,7 @@ class Workbench:
             self._table = Table(self.registry, history=history)
         named = parse(spec)
         if named.kind == HUMAN:
-            self._table.person = await self._pseudonym() if setup.record else ""
+            self._table.person = await self.pseudonym() if setup.record else ""
             if named.name and setup.record:
                 await self._welcome(named.name)
         return await self._table.seat(spec, game=game, role=role, assist=setup.assist, language=match.instance.language)
@@ -393,6 +409,13 @@ def _names(row: EpisodeRow) -> list[str]:
 
 def _going(row: EpisodeRow) -> str:
     return f"{row.game} · {' · '.join(_names(row))} · turn {row.plies + 1} · {_when(row.last_at)}"
+
+
+def _running(row: RunRow) -> str:
+    """`self-play 01JD… · 812 of 2,000 · running`."""
+    told = row.progress
+    assert told is not None
+    return f"self-play {row.id[:10]} · {told.done:,} of {told.planned:,} · {told.word(SILENCE)}"
 
 
 def _verdict(row: EpisodeRow) -> str:

@@ -38,6 +38,43 @@ CREATE TABLE invitations (             -- a seat that another terminal may take:
 ) STRICT;
 CREATE INDEX invitations_episode ON invitations(episode_id, role);
 
+-- Scores: one row per episode and scorer instead of one per number, since self-play writes them by the thousand.
+
+CREATE TABLE scorings (
+  episode_id TEXT NOT NULL REFERENCES episodes(id),
+  scorer TEXT NOT NULL,                -- whose arithmetic, with version: taboo@1
+  turns TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(turns)),      -- credit per ply: [[0, "describer", 1.0], …]
+  metrics TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(metrics)),  -- the game's own numbers of the whole episode
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (episode_id, scorer)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO scorings (episode_id, scorer, turns, metrics, created_at)
+SELECT
+  episode_id,
+  scorer,
+  json_group_array(json_array(ply, role, value)) FILTER (WHERE ply >= 0),
+  json_group_object(name, value) FILTER (WHERE ply < 0),
+  max(created_at)
+FROM scores GROUP BY episode_id, scorer;
+
+DROP TABLE scores;
+
+-- Every number by itself: the credit of one ply (name is turn), or a metric of the episode (ply is -1).
+CREATE VIEW scores AS
+SELECT
+  s.episode_id AS episode_id,
+  'turn' AS name,
+  json_extract(t.value, '$[0]') AS ply,
+  json_extract(t.value, '$[1]') AS role,
+  s.scorer AS scorer,
+  CAST(json_extract(t.value, '$[2]') AS REAL) AS value,
+  s.created_at AS created_at
+FROM scorings s JOIN json_each(s.turns) t
+UNION ALL
+SELECT s.episode_id, m.key, -1, '', s.scorer, CAST(m.value AS REAL), s.created_at
+FROM scorings s JOIN json_each(s.metrics) m;
+
 DROP VIEW unfinished;
 
 -- Episodes without a result, newest first: what can be resumed, and what stopped it where a player failed.

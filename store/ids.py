@@ -33,6 +33,9 @@ class _Ulids:
         self._last = 0
         self._tail = 0
         self._head = ""
+        self._high = -1
+        """Upper half of the random part as it was written last; it seldom changes within a millisecond."""
+        self._written = ""
 
     def next(self) -> str:
         moment = time.time_ns() // 1_000_000
@@ -43,8 +46,13 @@ class _Ulids:
                 self._head = "".join([_PAIRS[(moment >> shift) & 1023] for shift in (40, 30, 20, 10, 0)])
             else:
                 self._tail += 1 + self._luck.getrandbits(32)
-            head, tail = self._head, self._tail
-        return head + "".join([_PAIRS[(tail >> shift) & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)])
+            tail = self._tail
+            if tail >> 40 != self._high:
+                self._high = tail >> 40
+                self._written = "".join([_PAIRS[(tail >> shift) & 1023] for shift in (70, 60, 50, 40)])
+            head = self._head + self._written
+        a, b, c, d = (tail >> 30) & 1023, (tail >> 20) & 1023, (tail >> 10) & 1023, tail & 1023
+        return f"{head}{_PAIRS[a]}{_PAIRS[b]}{_PAIRS[c]}{_PAIRS[d]}"
 
 
 _ulids = _Ulids()

@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias
 
 from games import catalog
+from games.engine import Role
 from store.connection import WAIT, Opened, default_path, open_reader, open_readonly, open_writer
-from store.errors import LogClosed, ReadOnly
+from store.errors import LogClosed, ReadOnly, Taken
 from store.filesystem import NetworkFileSystem
 from store.history import LogHistory
 from store.ids import content_id, new_id, now, to_json
@@ -27,12 +30,27 @@ from store.people import People
 from store.provenance import commit, hardware
 from store.queries import Queries
 from store.recorder import LogRecorder, SplitOf
-from store.writer import Writer
+from store.records import Progress
+from store.writer import Work, Writer
 
 _NEW_RUN = (
     "INSERT INTO runs (id, kind, created_at, app_version, git_commit, git_dirty, seed, config, config_hash, hardware) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_BEAT = (
+    "INSERT OR REPLACE INTO progress (run_id, state, planned, done, failed, running, tokens_in, tokens_out, cost, "
+    "seconds, host, pid, beat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_SAID_APART = "BCDFGHJKMNPQRSTVWXZ"
+"""Letters of codes: no vowels, so that no words come out, and none that is easily taken for another."""
+
+
+def _new_code() -> str:
+    """Six letters in two halves, such as `KTR-WQM`: 47 million of them, easily read out."""
+    letters = [secrets.choice(_SAID_APART) for _ in range(6)]
+    return f"{''.join(letters[:3])}-{''.join(letters[3:])}"
+
+
 RunKind: TypeAlias = Literal["play", "self_play", "eval", "train", "branch", "study", "import"]
 
 
@@ -111,6 +129,63 @@ class Log:
         row = (run, kind, now(), app_version, head, dirty, seed, data, content_id(dict(config)), to_json(hardware()))
         self.write(lambda connection: connection.execute(_NEW_RUN, row).rowcount)
         return run
+
+    async def beat(self, run: str, progress: Progress) -> None:
+        """Say how far a run is. Raises LogError."""
+        row = (run, *astuple(progress)[:-1], now())
+        await self._do(lambda connection: connection.execute(_BEAT, row).rowcount)
+
+    async def tag(self, episode: str, tag: str) -> None:
+        """Put a word on an episode; twice is once. Raises LogError."""
+        sql = "INSERT INTO tags (episode_id, tag, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        await self._do(lambda connection: connection.execute(sql, (episode, tag, now())).rowcount)
+
+    async def untag(self, episode: str, tag: str) -> None:
+        """Take a word off an episode. Raises LogError."""
+        sql = "DELETE FROM tags WHERE episode_id = ? AND tag = ?"
+        await self._do(lambda connection: connection.execute(sql, (episode, tag)).rowcount)
+
+    async def invite(self, episode: str, role: Role, code: str | None = None) -> str:
+        """Open a seat to other terminals, under this code or a new one. A seat has one open code. Raises LogError."""
+        wished = code.strip().upper() if code else None
+
+        def write(connection: sqlite3.Connection) -> str:
+            found = connection.execute(
+                "SELECT code FROM invitations WHERE episode_id = ? AND role = ? AND closed_at IS NULL", (episode, role)
+            ).fetchone()
+            if found is not None:
+                return found[0]
+            taken = connection.execute("SELECT 1 FROM invitations WHERE code = ?", (wished,)).fetchone()
+            if taken is not None:
+                raise Taken(f"the code {wished} is used already; choose another, or leave it out")
+            made = wished or _new_code()
+            connection.execute(
+                "INSERT INTO invitations (code, episode_id, role, opened_at) VALUES (?, ?, ?, ?)",
+                (made, episode, role, now()),
+            )
+            return made
+
+        return await self._do(write)
+
+    async def attend(self, code: str) -> None:
+        """Whoever joined with this code is there now. Raises LogError."""
+        await self._do(
+            lambda connection: (
+                connection.execute("UPDATE invitations SET seen_at = ? WHERE code = ?", (now(), code)).rowcount
+            )
+        )
+
+    async def withdraw(self, code: str) -> None:
+        """Close a seat to other terminals. Raises LogError."""
+        sql = "UPDATE invitations SET closed_at = ? WHERE code = ? AND closed_at IS NULL"
+        await self._do(lambda connection: connection.execute(sql, (now(), code)).rowcount)
+
+    async def _do(self, call: Callable[[sqlite3.Connection], Any]) -> Any:
+        if self._writer is None:
+            raise ReadOnly(f"{self.path} was opened to be read only; open it for writing")
+        work = self._writer.submit(Work({}, call=call, loop=asyncio.get_running_loop()))
+        await work
+        return work.result
 
     def reader(self) -> sqlite3.Connection:
         """A connection of this thread's own that cannot write. Raises LogClosed."""

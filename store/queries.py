@@ -10,7 +10,18 @@ from typing import Any
 from games.engine import Message, Role, Say
 from store.errors import UnknownEpisode, UnknownRun
 from store.history import lineage, seats
-from store.records import CallRow, Counts, EpisodeDetail, EpisodeRow, RunRow, ScoreRow, TurnRow
+from store.records import (
+    CallRow,
+    Counts,
+    EpisodeDetail,
+    EpisodeRow,
+    FailureRow,
+    Invitation,
+    Progress,
+    RunRow,
+    ScoreRow,
+    TurnRow,
+)
 
 _ROW = """
 SELECT e.id, e.run_id, u.kind, e.game, e.game_version, i.name, i.language,
@@ -82,6 +93,41 @@ class Queries:
         """The latest runs, newest first."""
         rows = self._reader().execute(f"{_RUN} WHERE coalesce(r.kind = ?, 1) ORDER BY r.id DESC LIMIT ?", (kind, limit))
         return [_run(row) for row in rows]
+
+    def progress(self, run: str) -> Progress | None:
+        """How far a run is; None where it never said."""
+        return self.run(run).progress
+
+    def live(self, run: str, limit: int = 8) -> list[EpisodeRow]:
+        """Unfinished episodes of a run, those that moved last first."""
+        newest = "(SELECT max(t.seq) FROM turns t WHERE t.episode_id = e.id) DESC, e.id DESC"
+        return self._rows(f"WHERE e.run_id = ? AND r.episode_id IS NULL ORDER BY {newest} LIMIT ?", (run, limit))
+
+    def failures(self, run: str | None = None, limit: int = 100) -> list[FailureRow]:
+        """The latest failures of players, of one run or of all, newest first."""
+        rows: list[Any] = (
+            self._reader()
+            .execute(
+                "SELECT f.episode_id, f.ply, f.role, p.name, f.kind, f.message, f.created_at FROM failures f "
+                "JOIN players p ON p.id = f.player_id JOIN episodes e ON e.id = f.episode_id "
+                "WHERE coalesce(e.run_id = ?, 1) ORDER BY f.id DESC LIMIT ?",
+                (run, limit),
+            )
+            .fetchall()
+        )
+        return [FailureRow(*row) for row in rows]
+
+    def invitation(self, code: str) -> Invitation | None:
+        """The open or closed seat of this code, in whatever case it is typed."""
+        row = self._reader().execute(f"{_INVITATION} WHERE code = ?", (code.strip().upper(),)).fetchone()
+        return None if row is None else Invitation(*row)
+
+    def invitations(self, episode: str) -> list[Invitation]:
+        """Seats of an episode that are open to other terminals."""
+        rows = self._reader().execute(
+            f"{_INVITATION} WHERE episode_id = ? AND closed_at IS NULL ORDER BY role", (episode,)
+        )
+        return [Invitation(*row) for row in rows]
 
     def counts(self) -> Counts:
         """How much there is in all."""
@@ -176,11 +222,15 @@ class Queries:
         return [_episode(row) for row in self._reader().execute(_ROW + rest, values)]
 
 
+_INVITATION = "SELECT code, episode_id, role, opened_at, seen_at, closed_at FROM invitations"
+
 _RUN = """
 SELECT r.id, r.kind, r.created_at, r.app_version, r.seed, r.config,
   (SELECT count(*) FROM episodes e WHERE e.run_id = r.id),
-  (SELECT count(*) FROM episodes e JOIN results x ON x.episode_id = e.id WHERE e.run_id = r.id)
-FROM runs r
+  (SELECT count(*) FROM episodes e JOIN results x ON x.episode_id = e.id WHERE e.run_id = r.id),
+  p.state, p.planned, p.done, p.failed, p.running, p.tokens_in, p.tokens_out, p.cost, p.seconds, p.host, p.pid,
+  p.beat_at
+FROM runs r LEFT JOIN progress p ON p.run_id = r.id
 """
 
 _TURN = """
@@ -201,8 +251,9 @@ def _episode(row: Sequence[Any]) -> EpisodeRow:
 
 
 def _run(row: Sequence[Any]) -> RunRow:
-    values: list[Any] = [*row[:5], json.loads(row[5]), *row[6:]]
-    return RunRow(*values)
+    values: list[Any] = [*row[:5], json.loads(row[5]), *row[6:8]]
+    progress: list[Any] = list(row[8:])
+    return RunRow(*values, progress=None if row[8] is None else Progress(*progress))
 
 
 def _turn(row: Sequence[Any]) -> TurnRow:

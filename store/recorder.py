@@ -7,12 +7,12 @@ writes the whole conversation again, and content addressing makes that the same 
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quote
+from math import isfinite
 
 from games import catalog
 from games.engine import Game, Instance, Match, Message, Role, Say, Scores, Step
@@ -173,17 +173,14 @@ class LogRecorder:
             match.ply,
             at,
         )
-        scorer = f"{match.game.name}@{match.game.version}"
-        values = [
-            *(("turn", ply, match.steps[ply].role, value) for ply, value in scores.turns.items()),
-            *((name, -1, "", value) for name, value in scores.metrics.items()),
-        ]
-        marks: list[Row] = [
-            (episode, clean(name), ply, role, scorer, float(value), at)
-            for name, ply, role, value in values
-            if _finite(value) is not None
-        ]
-        await self._writer.write({"messages": messages, "heard": ends, "results": [row], "scores": marks})
+        scoring = (
+            episode,
+            f"{match.game.name}@{match.game.version}",
+            to_json([(ply, match.steps[ply].role, value) for ply, value in scores.turns.items() if isfinite(value)]),
+            to_json({name: value for name, value in scores.metrics.items() if isfinite(value)}),
+            at,
+        )
+        await self._writer.write({"messages": messages, "heard": ends, "results": [row], "scorings": [scoring]})
 
     def _add_call(
         self,
@@ -306,7 +303,7 @@ def _rewards(match: Match, scores: Scores) -> Mapping[Role, float]:
 
 
 def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
+    return float(value) if value is not None and isfinite(value) else None
 
 
 def _blob(code: str, values: Sequence[float] | None) -> bytes | None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
 
 from games.engine import Role, Say
 from players.base import Identity
+
+RunState: TypeAlias = Literal["running", "stopped", "done"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,32 @@ class EpisodeDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is, as its process last said. `cost` is in US dollars, None where no price is known."""
+
+    state: RunState
+    planned: int
+    done: int
+    failed: int
+    running: int
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+    seconds: float = 0.0
+    host: str = ""
+    pid: int = 0
+    beat_at: str = ""
+    """When it said so; empty on the way into the log."""
+
+    def word(self, silence: float) -> str:
+        """`running`, `stopped` or `done`; `killed` where it says running and has been silent for longer than that."""
+        if self.state != "running" or not self.beat_at:
+            return self.state
+        since = datetime.now(UTC) - datetime.fromisoformat(self.beat_at)
+        return "killed" if since.total_seconds() > silence else "running"
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """A run and how far it is."""
 
@@ -125,6 +154,33 @@ class RunRow:
     config: Mapping[str, Any]
     episodes: int
     finished: int
+    progress: Progress | None = None
+    """None for runs that do not say how far they are, such as sittings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A seat that another terminal may take. `seen_at` is when whoever joined was last there."""
+
+    code: str
+    episode: str
+    role: Role
+    opened_at: str
+    seen_at: str | None
+    closed_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """A player that could not reply."""
+
+    episode: str
+    ply: int
+    role: Role
+    player: str
+    kind: str
+    message: str
+    at: str
 
 
 @dataclass(frozen=True, slots=True)

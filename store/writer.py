@@ -36,7 +36,7 @@ COLUMNS: Mapping[str, str] = {
     "first_token_ms assisted sampling error token_ids logprobs raw created_at",
     "heard": "episode_id role hash",
     "results": "episode_id outcome reason main rewards winners plies ended_at",
-    "scores": "episode_id name ply role scorer value created_at",
+    "scorings": "episode_id scorer turns metrics created_at",
     "failures": "id episode_id ply role player_id kind message created_at",
 }
 """The tables that recording writes, parents before children."""

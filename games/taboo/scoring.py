@@ -71,11 +71,15 @@ def _clembench(steps: Sequence[Step], instance: TabooInstance, tags: tuple[str, 
 
 
 @lru_cache(maxsize=4096)
-def _stems(words: tuple[str, ...], language: str) -> frozenset[str]:
-    return frozenset(stem(word.lower(), language) for word in words)
+def _stems(words: tuple[str, ...], language: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The stems of these words, and their first letters: a stemmer leaves those alone, but for umlauts."""
+    stems = frozenset(stem(word.lower(), language) for word in words)
+    return stems, frozenset(one[0] for one in stems if one)
 
 
 def _refused(clue: str, instance: TabooInstance) -> bool:
     language = instance.language
     said = {word for word in clue.split(" ") if word} - stop_words(language)
-    return not _stems((instance.target, *instance.related), language).isdisjoint(stem(one, language) for one in said)
+    stems, initials = _stems((instance.target, *instance.related), language)
+    alike = (word for word in said if word[0] in initials or not word[0].isascii())
+    return not stems.isdisjoint(stem(one, language) for one in alike)

@@ -16,9 +16,11 @@ from playpen_tui import __version__
 
 COMMANDS = {
     "play": ("playpen_tui.cli.play:play", "Sit down and play a dialogue game."),
+    "selfplay": ("playpen_tui.cli.selfplay:selfplay", "Let models play many matches, unattended."),
+    "spectate": ("playpen_tui.cli.spectate:spectate", "Watch matches: new ones, a run, or a replay."),
     "games": ("playpen_tui.cli.games:games", "List, show, check, sample and write games."),
     "models": ("playpen_tui.cli.models:models", "List, test and get models."),
-    "db": ("playpen_tui.cli.db:db", "Look after the log: info, check, backup."),
+    "db": ("playpen_tui.cli.db:db", "Look after the log: info, check, backup, merge."),
 }
 
 

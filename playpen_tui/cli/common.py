@@ -33,6 +33,17 @@ def place(ctx: click.Context, db: str | None) -> Path | None:
     return Path(named) if named else None
 
 
+def named_seats(seats: Sequence[str]) -> dict[str, str]:
+    """`ROLE=PLAYER` options as a mapping. Raises UsageError."""
+    named: dict[str, str] = {}
+    for seat in seats:
+        name, equals, spec = seat.partition("=")
+        if not equals or not name or not spec:
+            raise click.UsageError(f"--seat takes ROLE=PLAYER, not {seat!r}")
+        named[name] = spec
+    return named
+
+
 def print_json(value: Any) -> None:
     """One document, UTF-8, indented for people."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=2)

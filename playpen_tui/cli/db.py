@@ -1,7 +1,8 @@
-"""`db`: look after the log. Info, check, backup."""
+"""`db`: look after the log. Info, check, backup, merge."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from playpen_tui.cli.common import db_option, json_option, place, print_json
 
 if TYPE_CHECKING:
     from store.log import Log
+    from store.merge import Merged
 
 
 def _open(ctx: click.Context, named: str | None) -> Log:
@@ -105,3 +107,36 @@ def backup(ctx: click.Context, to: Path | None, db: str | None, as_json: bool) -
         print_json({"path": str(made.path), "size": made.size})
     else:
         print(f"{made.path}, {_size(made.size)}")
+
+
+@db.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@db_option
+@json_option
+@click.pass_context
+def merge(ctx: click.Context, files: tuple[Path, ...], db: str | None, as_json: bool) -> None:
+    """Bring the episodes of other logs (FILES, such as the shards of a job array) into this one; twice is once."""
+    from store.log import Log
+    from store.merge import merge as join
+
+    found = []
+    with Log.open(place(ctx, db)) as log:
+        for notice in log.notices:
+            print(f"note: {notice}", file=sys.stderr)
+        for file in files:
+            done = join(log, file)
+            found.append({**asdict(done), "source": str(file), "episodes": done.episodes})
+            if not as_json:
+                print(_brought(file, done))
+    if as_json:
+        print_json({"db": str(log.path), "merged": found})
+
+
+def _brought(file: Path, done: Merged) -> str:
+    """What came from a file, and what did not and why."""
+    parts = [f"{done.episodes:,} episodes", f"{done.rows.get('turns', 0):,} turns"]
+    parts += [f"{done.continued:,} continued"] if done.continued else []
+    parts += [f"{done.consent:,} episodes left out for want of consent"] if done.consent else []
+    parts += [f"{done.erased:,} erased rows left out"] if done.erased else []
+    parts += [f"{done.doubled:,} left out since their slot is filled here"] if done.doubled else []
+    return f"{file}: " + ", ".join(parts)

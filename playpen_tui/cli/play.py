@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from playpen_tui.cli.common import db_option, place
+from playpen_tui.cli.common import db_option, named_seats, place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playpen_tui.sitting import Setup
+    from playpen_tui.watching import Watch
 
 
 @click.command()
@@ -57,12 +58,7 @@ def play(
     """
     from playpen_tui.workbench import Workbench, requested
 
-    named: dict[str, str] = {}
-    for seat in seats:
-        name, equals, spec = seat.partition("=")
-        if not equals or not name or not spec:
-            raise click.UsageError(f"--seat takes ROLE=PLAYER, not {seat!r}")
-        named[name] = spec
+    named = named_seats(seats)
     setup = None
     if game is not None or resume is not None:
         setup = requested(
@@ -91,7 +87,9 @@ def _refuse_early(path: Path | None, setup: Setup, bench: type) -> None:
     asyncio.run(look())
 
 
-def open_app(db: str | Path | None = None, setup: Setup | None = None, picker: bool = False) -> int:
+def open_app(
+    db: str | Path | None = None, setup: Setup | None = None, picker: bool = False, watch: Watch | None = None
+) -> int:
     """Open the app; returns the exit code and prints the command that goes on from here."""
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         raise click.ClickException("this is no terminal; use --plain to play in lines")
@@ -101,13 +99,16 @@ def open_app(db: str | Path | None = None, setup: Setup | None = None, picker: b
     from playpen_tui.plain_text import clean
     from playpen_tui.workbench import Workbench
 
-    async def run() -> tuple[int, str | None]:
+    async def run() -> tuple[int, list[str]]:
         async with Workbench(Path(db) if db else None) as workbench:
-            app = PlaypenApp(workbench, setup, picker=picker)
+            app = PlaypenApp(workbench, setup, picker=picker, watch=watch)
             code = await app.run_async()
-            return code or app.return_code or 0, app.last.command(workbench.named_db) if app.last else None
+            commands = [app.last.command(workbench.named_db)] if app.last else []
+            if (resume := await app.settle()) is not None:
+                commands.append(resume + (f" --db {workbench.named_db}" if workbench.named_db else ""))
+            return code or app.return_code or 0, commands
 
-    code, command = asyncio.run(run())
-    if command:
+    code, commands = asyncio.run(run())
+    for command in commands:
         print(clean(f"go on with: {command}", None))
     return code

@@ -12,10 +12,11 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from playpen_tui.actions import bindings
-from playpen_tui.messages import Go, Sit
+from playpen_tui.messages import Go, Look, Sit
 from playpen_tui.sitting import Setup
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
+from playpen_tui.watching import Watch
 from playpen_tui.workbench import Overview, Workbench, described, expected
 
 NAME = 14
@@ -131,12 +132,27 @@ class HomeScreen(Screen[None]):
         place = int(event.character) - 1
         if 0 <= place < len(self.overview.unfinished):
             event.stop()
-            self.app.post_message(Sit(Setup(game="", resume=self.overview.unfinished[place].episode)))
+            chosen = self.overview.unfinished[place]
+            if chosen.run is not None:
+                self.app.post_message(Look(Watch(run=chosen.run)))
+            else:
+                self.app.post_message(Sit(Setup(game="", resume=chosen.episode)))
 
     def action_start(self) -> None:
         """The same as last time, with a new instance."""
         if self.overview is not None:
             self.app.post_message(Sit(self.overview.default))
+
+    def action_spectate(self) -> None:
+        """The latest run, else the latest episodes."""
+        if self.overview is None:
+            return
+        if self.overview.last_run is not None:
+            self.app.post_message(Look(Watch(run=self.overview.last_run)))
+        elif self.overview.recent:
+            self.app.post_message(Look(Watch(episodes=tuple(row.episode for row in self.overview.recent[:4]))))
+        else:
+            self.notify("nothing to watch yet: `playpen-tui spectate GAME --player PLAYER`", markup=False)
 
     def action_pick(self) -> None:
         """Choose."""

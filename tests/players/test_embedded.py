@@ -24,8 +24,8 @@ from players.base import Called, PlayerError, Token
 SERVES = """
 import json, os, sys
 wanted = json.loads(sys.stdin.readline())
-print(json.dumps({"url": "http://127.0.0.1:%d" % os.getpid()}), flush=True)
 print(json.dumps(wanted), file=sys.stderr, flush=True)
+print(json.dumps({"url": "http://127.0.0.1:%d" % os.getpid()}), flush=True)
 sys.stdin.read()
 """
 

@@ -90,7 +90,7 @@ async def test_a_search_index_that_lies_is_found(played, path):
 
 
 async def test_a_damaged_file_is_reported_not_raised(played, path):
-    (root,) = played.reader().execute("SELECT rootpage FROM sqlite_master WHERE name = 'scores'").fetchone()
+    (root,) = played.reader().execute("SELECT rootpage FROM sqlite_master WHERE name = 'scorings'").fetchone()
     played.close()
     data = bytearray(path.read_bytes())
     data[(root - 1) * 4096 : root * 4096] = b"\xa5" * 4096

@@ -41,14 +41,14 @@ TABLES = [
     "redactions",
     "results",
     "runs",
-    "scores",
+    "scorings",
     "seats",
     "tags",
     "tombstones",
     "trainings",
     "turns",
 ]
-VIEWS = ["leaderboard", "leakage", "perspective", "preference_pairs", "tips", "transcript", "unfinished"]
+VIEWS = ["leaderboard", "leakage", "perspective", "preference_pairs", "scores", "tips", "transcript", "unfinished"]
 
 
 def names(db, kind):
@@ -73,7 +73,7 @@ def test_json_columns_are_checked(log):
     sql = " ".join(row[0] for row in rows)
     checked = set(re.findall(r"json_valid\((\w+)\)", sql))
     wanted = "sampling config hardware data opening says rewards winners value filters raw player_ids shown_order"
-    assert checked == set(wanted.split())
+    assert checked == {*wanted.split(), "turns", "metrics"}
     with pytest.raises(Exception, match="CHECK constraint failed"):
         log.write(lambda db: db.execute("INSERT INTO players (id, kind, name, sampling) VALUES ('a', 'bot', 'b', '{')"))
 
@@ -207,6 +207,7 @@ def test_annotations_are_superseded_not_changed(log):
 
 
 FROZEN = sorted((Path(__file__).parent / "frozen").glob("*.sqlite.gz"))
+FROZEN_1 = Path(__file__).parent / "frozen" / "0.1.0.sqlite.gz"
 
 
 def shape(path):
@@ -230,6 +231,17 @@ def test_a_frozen_log_opens_with_this_version(frozen, path):
         (half,) = log.queries.unfinished()
         assert log.history.match(half.id, Tiny()).texts == ["one", "zwölf"]
         assert log.people.get("amber-otter-417").consent == "public"
+
+
+def test_scores_are_carried_over_number_by_number(path):
+    """0003 keeps them as one row per episode and scorer; who reads the view sees what was there."""
+    path.write_bytes(gzip.decompress(FROZEN_1.read_bytes()))
+    wanted = "SELECT episode_id, name, ply, role, scorer, value FROM scores ORDER BY 1, 2, 3, 4"
+    with contextlib.closing(sqlite3.connect(path)) as before:
+        numbers = before.execute(wanted).fetchall()
+    assert len(numbers) >= 3 and {row[1] for row in numbers} > {"turn"}
+    with Log.open(path) as log:
+        assert log.reader().execute(wanted).fetchall() == numbers
 
 
 def test_no_released_migration_was_edited(path, tmp_path):

@@ -78,7 +78,7 @@ async def test_a_killed_process_loses_no_committed_turn(path, tmp_path, child_en
         plies = {episode.seed: len(episode.texts) for episode in logged.values()}
         assert all(plies[seed] >= ply for seed, ply in heard.items()), "a turn that was reported is not there"
         halves = log.queries.unfinished(100)
-        assert 1 <= len(halves) <= 8
+        assert len(halves) <= 8  # the matches under way, unless they all had just ended
         for half in halves:
             match = log.history.match(half.id, Tiny())
             rest = ["x"] * 6

@@ -10,15 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from players.plan import Plan
 from playpen_tui.actions import ACTIONS, bindings, of
 from playpen_tui.app import PlaypenApp
-from playpen_tui.messages import Sit
+from playpen_tui.messages import Go, Look, Sit
 from playpen_tui.screens.dialogs import Choose, Curtain, TextDialog
 from playpen_tui.screens.home import HomeScreen
 from playpen_tui.screens.pick import PickScreen
 from playpen_tui.screens.play import PlayScreen
+from playpen_tui.screens.spectate import SpectateScreen
+from playpen_tui.selfplay import Wish
+from playpen_tui.watching import Watch
 from playpen_tui.widgets.composer import Line, Options
 from playpen_tui.widgets.endcard import EndCard
+from store.records import Progress
 
 FACE = Path(__file__).parents[2] / "playpen_tui"
 DOERS = {
@@ -26,6 +31,7 @@ DOERS = {
     "home": (HomeScreen,),
     "pick": (PickScreen,),
     "line": (Line, Options),
+    "spectate": (SpectateScreen,),
     "play": (PlayScreen,),
     "end": (EndCard,),
     "curtain": (Curtain,),
@@ -97,7 +103,7 @@ def test_no_key_is_bound_outside_the_registry():
                 raise AssertionError(f"{path}:{node.lineno} binds a key")
 
 
-MADE = {"help_text", "summary", "words"}
+MADE = {"help_text", "summary", "words", "draw_card", "title", "ticker", "seat_line"}
 """Functions of ours that return Content."""
 
 
@@ -250,6 +256,20 @@ async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo)
         stage.press("ctrl+r")
         await stage.over()
         found |= await offered(stage)
+        log = await stage.bench.log()
+        stopped = log.new_run("self_play", {})
+        await log.beat(stopped, Progress("stopped", 9, 1, 0, 0))
+        two = Plan(("taboo", "wordle"), ("bot",), episodes=2)
+        for watch in (Watch(wish=Wish(two)), Watch(run=stopped), Watch(episodes=(log.queries.recent(1)[0].id,))):
+            stage.app.post_message(Look(watch))
+            await stage.to("SpectateScreen")
+            await stage.until(lambda watch=watch: bool(stage.screen.stand.offered()) or watch.run, "something to see")
+            await stage.settle()
+            stage.press("1")
+            await stage.settle()
+            found |= await offered(stage)
+            stage.app.post_message(Go("home"))
+            await stage.to("HomeScreen")
     missing = {action.label for action in ACTIONS if action.name != "command_palette"} - found
     assert not missing
 

@@ -102,7 +102,7 @@ async def test_what_each_seat_does_is_said_in_words(stage, taboo):
         await stage.sees("scripted assisted · writing", "describer you · waiting")
         seats = stage.screen.query_one(Seats)
         clock = [100.0]
-        seats._clock = lambda: clock[0]
+        seats._doing.clock = lambda: clock[0]
         for event, words in (
             (Restart("guesser", "not a word"), "thinking 0.0 s, once more"),
             (Thinking("guesser", "retry 2 in 1.0 s: rate limited"), "thinking 3.2 s, retry 2 in 1.0 s: rate limited"),

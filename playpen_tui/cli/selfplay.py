@@ -1,0 +1,180 @@
+"""`selfplay`: many matches, unattended, at the full batch of every backend."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from playpen_tui.cli.common import db_option, json_option, named_seats, place, print_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playpen_tui.selfplay import SelfPlay, Wish
+
+
+@click.command()
+@click.argument("games", nargs=-1)
+@click.option("--player", "players", multiple=True, help="Takes every free seat, with itself; may be repeated.")
+@click.option("--seat", "seats", multiple=True, metavar="ROLE=PLAYER", help="Who sits where; may be repeated.")
+@click.option("--cross", is_flag=True, help="All players with and against all, in every seat.")
+@click.option("--swap", is_flag=True, help="Play every table with everybody in every seat, too.")
+@click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Instances of it [default: train].")
+@click.option("--experiment", help="Instances of this experiment.")
+@click.option("--lang", "language", help="Language of the games [default: en].")
+@click.option("--episodes", type=click.IntRange(1), help="How many in all [default: every instance once].")
+@click.option("--per-instance", type=click.IntRange(1), help="Siblings with the same instance and luck [default: 1].")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Instances, luck and sampling [default: 0].")
+@click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Matches at once.")
+@click.option("--protocol", help="Decoding, instances and seats as a published evaluation had them: clembench-3.")
+@click.option(
+    "--shard", metavar="I/N", help="Play only the I-th of N parts, for job arrays; join them with `db merge`."
+)
+@click.option("--assist/--no-assist", default=None, help="Help models to keep the form; is noted [default: no].")
+@click.option("--resume", metavar="RUN", help="Go on with a run: every planned episode exactly once.")
+@click.option("--timeout", type=click.FloatRange(0.01), help="Seconds for one reply [default: 300].")
+@click.option("--retries", type=click.IntRange(0, 20), help="Ask again after a passing failure [default: 2].")
+@click.option("--max-tokens", type=click.IntRange(1), help="Tokens that each player may use in all, in and out.")
+@click.option("--max-cost", type=click.FloatRange(0), help="US dollars that each player may cost (prices: registry).")
+@click.option("--no-record", is_flag=True, help="Keep nothing.")
+@click.option("--plain", is_flag=True, help="Lines instead of a screen.")
+@json_option
+@db_option
+@click.pass_context
+def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **asked: Any) -> None:
+    """Let models play GAMES with themselves and each other; every episode goes into the log.
+
+    Ctrl-C lets the matches under way end, a second one stops at once; `--resume RUN` goes on.
+    """
+    wish = wished(asked)
+    path = place(ctx, db)
+    if not (plain or as_json) and sys.stdout.isatty() and sys.stdin.isatty():
+        from playpen_tui.cli.play import open_app
+        from playpen_tui.watching import Watch
+
+        ctx.exit(open_app(path, watch=Watch(wish=wish)))
+    ctx.exit(asyncio.run(_headless(path, wish, as_json)))
+
+
+def wished(asked: dict[str, Any]) -> Wish:
+    """The wish that the options of a command say. Raises BadPlan and click.UsageError."""
+    from dataclasses import replace
+
+    from players.gate import Limits
+    from players.plan import Plan, parse_shard, with_protocol
+    from playpen_tui.selfplay import Wish
+
+    games = tuple(dict.fromkeys(asked["games"]))
+    if not games and not asked.get("resume"):
+        raise click.UsageError("selfplay needs a GAME (`playpen-tui games` lists them), or --resume RUN")
+    limits = Limits()
+    for name, option in (
+        ("timeout", "timeout"),
+        ("retries", "retries"),
+        ("tokens", "max_tokens"),
+        ("cost", "max_cost"),
+    ):
+        if asked.get(option) is not None:
+            limits = replace(limits, **{name: asked[option]})
+    plan = None
+    if games:
+        plan = Plan(
+            games=games,
+            players=tuple(dict.fromkeys(asked["players"])),
+            seats=named_seats(asked["seats"]),
+            cross=asked["cross"],
+            swap=asked["swap"],
+            split=asked["split"] or "train",
+            experiment=asked["experiment"],
+            language=asked["language"] or "en",
+            episodes=asked["episodes"],
+            per_instance=asked["per_instance"] or 1,
+            seed=asked["seed"] or 0,
+            shard=parse_shard(asked["shard"]) if asked["shard"] else (1, 1),
+            assist=bool(asked["assist"]),
+        )
+        if asked["protocol"]:
+            plan = with_protocol(plan, asked["protocol"])
+    elif given := [key for key in ("players", "seats", "split", "episodes", "seed", "shard", "protocol") if asked[key]]:
+        raise click.UsageError(f"--resume takes the run's own plan: leave out --{given[0].rstrip('s')}")
+    return Wish(
+        plan=plan,
+        resume=asked.get("resume"),
+        concurrency=asked["concurrency"],
+        limits=limits,
+        record=not asked["no_record"],
+    )
+
+
+async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
+    """Play, with a line of progress on stderr. Returns the exit code."""
+    from playpen_tui.selfplay import line, open_selfplay
+    from playpen_tui.workbench import Workbench
+
+    async with Workbench(path) as bench:
+        opened = await open_selfplay(bench, wish)
+        for notice in bench.new_notices():
+            print(f"note: {notice}", file=sys.stderr)
+        interrupts = _obey(opened)
+        telling = asyncio.ensure_future(_tell(opened))
+        try:
+            tally = await opened.run()
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+        document = opened.document()
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+        go_on = f"playpen-tui selfplay --resume {opened.run_id}" + (f" --db {bench.named_db}" if bench.named_db else "")
+        left = tally.planned - tally.done
+        if as_json:
+            print_json({**document, "db": str(bench.path), "interrupted": bool(interrupts)})
+        else:
+            print(line(opened))
+            for outcome, count in document["outcomes"].items():
+                print(f"  {outcome}: {count:,}")
+            for kind, count in document["errors"].items():
+                print(f"  could not go on, {kind}: {count:,}")
+        if left and wish.record:
+            print(f"{left:,} of {tally.planned:,} are not finished; go on with: {go_on}", file=sys.stderr)
+    return 130 if interrupts else 1 if left else 0
+
+
+def _obey(opened: SelfPlay) -> list[int]:
+    """The first interrupt lets matches end, the second stops them; returns the list of those that came."""
+    came: list[int] = []
+
+    def interrupted(number: int) -> None:
+        came.append(number)
+        if len(came) == 1 and number == signal.SIGINT:
+            print("\nmatches under way will end; ctrl-c again stops at once", file=sys.stderr)
+            opened.scheduler.finish()
+        else:
+            opened.scheduler.stop()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: there the interrupt arrives as an exception
+            loop.add_signal_handler(number, interrupted, number)
+    return came
+
+
+async def _tell(opened: SelfPlay) -> None:
+    """How far it is: a line that is written over on a terminal, else a line now and then."""
+    from playpen_tui.selfplay import line
+
+    terminal = sys.stderr.isatty()
+    told = monotonic()
+    while True:
+        if terminal:
+            print(f"\r{line(opened)[:118]:<118}", end="", file=sys.stderr, flush=True)
+        elif monotonic() - told >= 10:
+            told = monotonic()
+            print(line(opened), file=sys.stderr, flush=True)
+        await asyncio.sleep(0.25)

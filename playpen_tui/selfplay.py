@@ -1,0 +1,247 @@
+"""Self-play as the workbench runs it: a plan becomes a run in the log, its players are opened, and a scheduler plays.
+
+No screen here. The command prints how far it is, the stands show it, a notebook awaits it: all hold a `SelfPlay`. Its
+pulse goes into the log once a second, so that other processes can see whether it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from games.engine import Role
+from players.base import Player
+from players.gate import Limits
+from players.opening import Table, check
+from players.plan import BadPlan, Plan, fingerprint, jobs, names_of, size, specs
+from players.ports import NoRecorder
+from players.scheduler import Job, Scheduler, Tally
+from players.spec import parse
+from playpen_tui import __version__
+from playpen_tui.workbench import Workbench
+from store.errors import LogError, Taken, UnknownRun
+from store.log import Log
+from store.records import Progress, RunState
+
+BEAT = 1.0
+"""Seconds between two signs of life in the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asked for: a plan or a run to resume, and how hard to go at it."""
+
+    plan: Plan | None = None
+    resume: str | None = None
+    concurrency: int = 16
+    limits: Limits = field(default_factory=Limits)
+    record: bool = True
+
+
+class SelfPlay:
+    """A run that can be played: `async with` nothing, `await run()`, then read `scheduler.tally`."""
+
+    def __init__(self, plan: Plan, scheduler: Scheduler, log: Log | None, run: str, table: Table) -> None:
+        self.plan = plan
+        self.scheduler = scheduler
+        self.run_id = run
+        self._log = log
+        self._table = table
+
+    async def run(self) -> Tally:
+        """Play it all. Raises LogError where the log cannot be written."""
+        beating = asyncio.ensure_future(self._beat_on())
+        state: RunState = "stopped"
+        try:
+            tally = await self.scheduler.run()
+            state = "done" if tally.done + tally.failed >= tally.planned else "stopped"
+            return tally
+        finally:
+            beating.cancel()
+            await asyncio.wait([beating])
+            await self._beat(state)
+            await self._table.aclose()
+
+    async def open(self, spec: str, job: Job, role: Role) -> Player:
+        """A player for a seat that changes hands, behind the gate of its backend. Raises PlayerError and the like."""
+        player = await self._table.seat(spec, game=job.game, role=role, language=job.instance.language)
+        return self.scheduler.gated(player)
+
+    def document(self) -> dict[str, Any]:
+        """How the run stands, for `--json`."""
+        tally = self.scheduler.count()
+        return {
+            "run": self.run_id,
+            "games": list(self.plan.games),
+            "players": list(names_of(self.plan)),
+            "planned": tally.planned,
+            "done": tally.done,
+            "done_before": tally.before,
+            "failed": tally.failed,
+            "running": tally.running,
+            "left": tally.left,
+            "outcomes": dict(sorted(tally.outcomes.items())),
+            "errors": dict(sorted(tally.errors.items())),
+            "tokens_in": tally.tokens_in,
+            "tokens_out": tally.tokens_out,
+            "cost": tally.cost,
+            "seconds": round(tally.seconds, 3),
+            "episodes_per_s": round(tally.per_s, 3),
+            "tokens_per_s": round(tally.tokens_out / tally.seconds, 2) if tally.seconds else 0.0,
+            "backends": {
+                gate.name: {
+                    "asked": gate.used.asked,
+                    "failed": gate.used.failed,
+                    "retried": gate.used.retried,
+                    "tokens_in": gate.used.tokens_in,
+                    "tokens_out": gate.used.tokens_out,
+                    "cost": gate.used.cost,
+                    "errors": dict(gate.used.errors),
+                }
+                for gate in self.scheduler.gates.values()
+            },
+        }
+
+    async def _beat_on(self) -> None:
+        while True:
+            await self._beat("running")
+            await asyncio.sleep(BEAT)
+
+    async def _beat(self, state: RunState) -> None:
+        if self._log is None:
+            return
+        tally = self.scheduler.count()
+        await self._log.beat(
+            self.run_id,
+            Progress(
+                state=state,
+                planned=tally.planned,
+                done=tally.done,
+                failed=tally.failed,
+                running=tally.running,
+                tokens_in=tally.tokens_in,
+                tokens_out=tally.tokens_out,
+                cost=tally.cost,
+                seconds=tally.seconds,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+            ),
+        )
+
+
+async def open_selfplay(bench: Workbench, wish: Wish) -> SelfPlay:
+    """Everything that can be wrong is said here, before the first match: names, seats, instances, models that are gone.
+
+    Raises BadPlan, UnknownGame, UnknownInstance, UnknownPlayer, SpecError, PlayerError and LogError.
+    """
+    log = await bench.log() if wish.record or wish.resume else None
+    plan, run, done, begun = wish.plan, "", set[int](), dict[int, str]()
+    if wish.resume is not None:
+        assert log is not None
+        run, plan = await asyncio.to_thread(_resumed, log, wish.resume, wish.plan)
+        done, begun = await asyncio.to_thread(log.queries.slots, run)
+    assert plan is not None
+    _check(plan, bench)
+    planned = list(jobs(plan))
+    if wish.resume is None and log is not None:
+        config = {"plan": plan.as_json(), "fingerprint": fingerprint(plan), "planned": len(planned), "of": size(plan)}
+        config |= {"concurrency": wish.concurrency, "limits": asdict(wish.limits)}
+        run = await asyncio.to_thread(log.new_run, "self_play", config, plan.seed, __version__)
+    waiting = await asyncio.to_thread(_waiting, log, plan, run, done, begun)
+    table = Table(bench.registry, history=log.history if log else None)
+
+    async def seating(spec: str, job: Job, role: Role) -> Player:
+        return await table.seat(spec, game=job.game, role=role, assist=plan.assist, language=job.instance.language)
+
+    try:
+        for spec, game, role in specs(plan):
+            await table.seat(spec, game=game, role=role, assist=plan.assist, language=plan.language)
+    except BaseException:
+        await table.aclose()
+        raise
+    scheduler = Scheduler(
+        waiting,
+        seating,
+        log.recorder if log else NoRecorder(),
+        run=run or None,
+        concurrency=wish.concurrency,
+        limits=wish.limits,
+        prices=lambda player: _price(bench, player),
+        done_before=len(planned) - len(waiting),
+        taken=(Taken,),
+        fatal=(LogError,),
+    )
+    return SelfPlay(plan, scheduler, log, run, table)
+
+
+def _check(plan: Plan, bench: Workbench) -> None:
+    """Names and seats, without opening anybody."""
+    for spec, game, role in specs(plan):
+        if parse(spec).kind == "human":
+            raise BadPlan(
+                f"{spec} cannot sit at {role} of an unattended match: play, or take a seat while you spectate"
+            )
+        check(spec, game=game, role=role, registry=bench.registry)
+
+
+def _resumed(log: Log, wished: str, plan: Plan | None) -> tuple[str, Plan]:
+    """The run to go on with, and its plan as it was."""
+    found = log.queries.run(wished)
+    if found.kind != "self_play":
+        raise UnknownRun(f"run {found.id} is no self-play ({found.kind}); `playpen-tui spectate` lists those there are")
+    begun = Plan.from_json(found.config["plan"])
+    if plan is not None and replace(plan, shard=begun.shard) != begun:
+        raise BadPlan(f"run {found.id} was planned otherwise: resume it without games, players and seats")
+    if fingerprint(begun) != found.config["fingerprint"]:
+        raise BadPlan(
+            f"the games or their instances are not what they were when run {found.id} began: resume it with the version"
+            f" that began it ({found.app_version}), or begin a new one"
+        )
+    return found.id, begun
+
+
+def _waiting(log: Log | None, plan: Plan, run: str, done: set[int], begun: Mapping[int, str]) -> list[Job]:
+    """The jobs that are left, those that were begun with their replies so far."""
+    found: list[Job] = []
+    for job in jobs(plan, run):
+        if job.slot in done:
+            continue
+        if job.slot in begun and log is not None:
+            logged = log.history.episode(begun[job.slot])
+            job = replace(job, episode=logged.id, texts=tuple(logged.texts))
+        found.append(job)
+    return found
+
+
+def _price(bench: Workbench, player: Player) -> tuple[float, float] | None:
+    """US dollars per million tokens in and out, where the registry knows them."""
+    entry = bench.registry.entries.get(player.identity.name.partition("?")[0])
+    price_in, price_out = getattr(entry, "price_in", None), getattr(entry, "price_out", None)
+    return None if price_in is None and price_out is None else (price_in or 0.0, price_out or 0.0)
+
+
+def line(opened: SelfPlay) -> str:
+    """`self-play 01JD…  812 of 2,000 done · 14 running · 3 failed · 41/s · 1,140 tok/s · ETA 6 min`."""
+    tally = opened.scheduler.count()
+    parts = [f"{tally.done:,} of {tally.planned:,} done", f"{tally.running:,} running", f"{tally.failed:,} failed"]
+    if tally.per_s:
+        parts.append(f"{tally.per_s:,.3g}/s")
+    if tally.tokens_out:
+        parts.append(f"{tally.tokens_out / max(tally.seconds, 1e-9):,.0f} tok/s")
+    if tally.cost is not None:
+        parts.append(f"${tally.cost:,.2f}")
+    if tally.eta is not None and tally.done + tally.failed < tally.planned:
+        parts.append(f"ETA {span(tally.eta)}")
+    return f"self-play {opened.run_id[:10]}  " + " · ".join(parts)
+
+
+def span(seconds: float) -> str:
+    """A time in words: `40 s`, `6 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

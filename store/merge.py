@@ -1,0 +1,274 @@
+"""Joining logs: the shards of a job array, or two people's files, become one. By id, so that twice is once.
+
+Every table is copied from the other file by one statement, parents before children, whatever is here already left
+alone. Three things are not brought in: what was erased here or there, episodes of people who did not agree, and second
+episodes for a slot of a run that is filled. An unfinished episode that went on in the other file is continued here.
+The other file is only read; an older one is brought up to date in a temporary copy. All of it is one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from store.connection import connect, explain, look
+from store.errors import LogError, NoLog, ReadOnly
+from store.log import Log
+from store.schema import NAMES, applied, refuse_newer
+
+ORDER = (
+    *("people", "players", "runs", "instances", "episodes", "seats", "messages", "turns", "heard", "calls"),
+    *("candidates", "results", "scorings", "failures", "annotations", "datasets", "dataset_rows", "trainings"),
+    *("metrics", "evaluations", "tags", "redactions", "tombstones", "invitations"),
+)
+"""Every table but `progress`, parents before children."""
+
+IDS = {"turns": "id", "episodes": "id", "calls": "id", "candidates": "id", "annotations": "id", "messages": "hash"}
+"""Tables whose rows can have a tombstone, and the column that it names."""
+
+BY_EPISODE = frozenset(
+    ("seats", "turns", "heard", "calls", "candidates", "results", "scorings", "failures", "tags", "invitations")
+)
+"""Tables whose rows belong to an episode and come only where that comes."""
+
+
+@dataclass(slots=True)
+class Merged:
+    """What a merge brought in."""
+
+    source: Path
+    rows: dict[str, int] = field(default_factory=dict[str, int])
+    """New rows by table; tables without any are left out."""
+    continued: int = 0
+    """Unfinished episodes that the other file took further."""
+    consent: int = 0
+    """Episodes left out since somebody in them did not agree to be recorded."""
+    erased: int = 0
+    """Rows left out since they were erased, here or there."""
+    doubled: int = 0
+    """Episodes left out since their slot of the run is filled here by another."""
+
+    @property
+    def episodes(self) -> int:
+        """New episodes."""
+        return self.rows.get("episodes", 0)
+
+
+def merge(log: Log, source: Path) -> Merged:
+    """Bring everything of `source` into this log. Raises LogError; then nothing has changed."""
+    if not look(source):
+        raise NoLog(f"there is no log at {source}; name the file of a shard")
+    if source.absolute().resolve() == log.path.absolute().resolve():
+        return Merged(source)
+    if log.readonly:
+        raise ReadOnly(f"{log.path} was opened to be read only; open it for writing")
+    try:
+        with tempfile.TemporaryDirectory(prefix="playpen-merge-") as folder, closing(connect(log.path)) as db:
+            # a connection of its own, since no file can be attached within a transaction of the writer's
+            db.execute("ATTACH ? AS other", (str(_current(source, Path(folder))),))
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                done = _join(db, source)
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("DETACH other")
+            return done
+    except sqlite3.Error as error:
+        raise explain(error, log.path) from error
+
+
+def _current(source: Path, folder: Path) -> Path:
+    """The file itself where it has today's schema, else a copy that was brought up to it."""
+    try:
+        with closing(connect(source, readonly=True)) as there:
+            refuse_newer(there, source)
+            if list(applied(there)) == list(NAMES):
+                return source
+            copy = folder / source.name
+            with closing(sqlite3.connect(copy)) as target:
+                there.backup(target)
+    except sqlite3.Error as error:
+        raise explain(error, source) from error
+    Log.open(copy).close()
+    return copy
+
+
+def _join(db: sqlite3.Connection, source: Path) -> Merged:
+    """Copy from the attached database `other`, inside the caller's transaction."""
+    done = Merged(source)
+    db.execute("CREATE TEMP TABLE left_out (id TEXT PRIMARY KEY) WITHOUT ROWID")
+    db.execute("CREATE TEMP TABLE kept_messages (hash TEXT PRIMARY KEY) WITHOUT ROWID")
+    done.consent = _leave_out(db, _DISAGREED)
+    done.doubled = _leave_out(db, _SLOT_TAKEN)
+    _leave_out(db, _BRANCHES)
+    _refuse_different(db, source)
+    before = _unfinished(db)
+    done.erased = _erased(db)
+    partly = bool(db.execute("SELECT 1 FROM left_out LIMIT 1").fetchone())
+    if partly:
+        db.execute(_SAID_IN_WHAT_COMES)
+    for table in ORDER:
+        count = _copy(
+            db, table, ["o.hash IN (SELECT hash FROM kept_messages)"] if partly and table == "messages" else []
+        )
+        if count:
+            done.rows[table] = count
+    done.continued = before - _unfinished(db)
+    _progress(db)
+    db.execute("DROP TABLE left_out")
+    db.execute("DROP TABLE kept_messages")
+    return done
+
+
+_DISAGREED = """
+SELECT DISTINCT t.episode_id AS id FROM (
+  SELECT episode_id, person_id FROM other.seats WHERE person_id IS NOT NULL
+  UNION SELECT episode_id, person_id FROM other.turns WHERE person_id IS NOT NULL
+) t LEFT JOIN other.people o ON o.id = t.person_id LEFT JOIN main.people m ON m.id = t.person_id
+WHERE coalesce(o.consent, 'none') = 'none' OR o.withdrawn_at IS NOT NULL
+   OR m.consent = 'none' OR m.withdrawn_at IS NOT NULL
+"""
+
+_SLOT_TAKEN = """
+SELECT o.id FROM other.episodes o JOIN main.episodes m ON m.run_id = o.run_id AND m.slot = o.slot WHERE m.id <> o.id
+"""
+
+_BRANCHES = """
+WITH RECURSIVE below(id) AS (
+  SELECT e.id FROM other.episodes e JOIN left_out l ON l.id = e.parent_id
+  UNION SELECT e.id FROM other.episodes e JOIN below b ON b.id = e.parent_id
+) SELECT id FROM below
+"""
+"""A branch holds only its own turns: without its parent it is nothing."""
+
+_SAID_IN_WHAT_COMES = """
+INSERT INTO kept_messages
+WITH RECURSIVE walk(hash) AS (
+  SELECT hash FROM (
+    SELECT seen_hash AS hash, episode_id FROM other.turns UNION SELECT hash, episode_id FROM other.heard
+    UNION SELECT prompt_hash, episode_id FROM other.calls UNION SELECT seen_hash, episode_id FROM other.candidates
+  ) WHERE hash IS NOT NULL AND episode_id NOT IN (SELECT id FROM left_out)
+  UNION SELECT m.parent_hash FROM walk w JOIN other.messages m ON m.hash = w.hash WHERE m.parent_hash IS NOT NULL
+) SELECT hash FROM walk
+"""
+"""Conversations of what is left out must not come by themselves."""
+
+_DIFFERENT = """
+SELECT o.episode_id, o.ply FROM other.turns o JOIN main.turns m ON m.episode_id = o.episode_id AND m.ply = o.ply
+WHERE m.id <> o.id AND o.episode_id NOT IN (SELECT id FROM left_out) ORDER BY o.episode_id, o.ply LIMIT 1
+"""
+
+
+def _leave_out(db: sqlite3.Connection, episodes: str) -> int:
+    return db.execute(f"INSERT OR IGNORE INTO left_out (id) SELECT id FROM ({episodes})").rowcount
+
+
+def _refuse_different(db: sqlite3.Connection, source: Path) -> None:
+    """The same episode, played on in two files in two ways, cannot be one."""
+    found = db.execute(_DIFFERENT).fetchone()
+    if found is not None:
+        raise LogError(
+            f"episode {found[0]} went on differently here and in {source} from ply {found[1]} on; nothing was merged:"
+            " keep one of the two files for it"
+        )
+
+
+def _unfinished(db: sqlite3.Connection) -> int:
+    """Unfinished episodes here that are longer, or over, in the other file."""
+    return db.execute(
+        """SELECT count(*) FROM main.episodes m JOIN other.episodes o ON o.id = m.id
+        WHERE m.id NOT IN (SELECT id FROM left_out) AND (
+          (SELECT count(*) FROM main.turns t WHERE t.episode_id = m.id)
+            < (SELECT count(*) FROM other.turns t WHERE t.episode_id = m.id)
+          OR (NOT EXISTS (SELECT 1 FROM main.results r WHERE r.episode_id = m.id)
+            AND EXISTS (SELECT 1 FROM other.results r WHERE r.episode_id = m.id)))"""
+    ).fetchone()[0]
+
+
+def _erased(db: sqlite3.Connection) -> int:
+    """Rows of the other file that were erased here."""
+    found = (
+        f"SELECT count(*) AS n FROM other.{table} o WHERE {_tombstone(table)} "
+        f"AND NOT EXISTS (SELECT 1 FROM main.{table} m WHERE m.{column} = o.{column})"
+        for table, column in IDS.items()
+    )
+    return db.execute(f"SELECT sum(n) FROM ({' UNION ALL '.join(found)})").fetchone()[0]
+
+
+def _tombstone(table: str) -> str:
+    """SQL for: this row was erased here. What was erased there holds nothing any more, and may come."""
+    return f"EXISTS (SELECT 1 FROM main.tombstones x WHERE x.kind = '{table}' AND x.id = o.{IDS[table]})"
+
+
+def _copy(db: sqlite3.Connection, table: str, wanted: list[str]) -> int:
+    """Copy the rows that are not here yet and fit these conditions; returns how many."""
+    columns = [name for (name,) in db.execute(f"SELECT name FROM pragma_table_info('{table}')") if name != "seq"]
+    wanted = ["1", *wanted]
+    if table == "episodes":
+        wanted.append("o.id NOT IN (SELECT id FROM left_out)")
+    elif table in BY_EPISODE:
+        wanted.append("EXISTS (SELECT 1 FROM main.episodes e WHERE e.id = o.episode_id)")
+        wanted.append("o.episode_id NOT IN (SELECT id FROM left_out)")
+    elif table == "people":
+        wanted.append("o.consent <> 'none' AND o.withdrawn_at IS NULL")
+    elif table == "players":
+        absent = "SELECT id FROM other.people EXCEPT SELECT id FROM main.people"
+        wanted.append(f"(o.kind <> 'human' OR o.name NOT IN ({absent}))")
+    wanted += [f"NOT {_tombstone(table)}"] if table in IDS else []
+    wanted += [f"({sql})" for sql in _NEEDS.get(table, ())]
+    order = " ORDER BY o.seq" if table == "turns" else " ORDER BY o.rowid" if table == "episodes" else ""
+    names = ", ".join(columns)
+    sql = (
+        f"INSERT INTO main.{table} ({names}) SELECT {', '.join('o.' + name for name in columns)} FROM other.{table} o "
+        f"WHERE {' AND '.join(wanted)}{order} ON CONFLICT DO NOTHING"
+    )
+    return db.execute(sql).rowcount
+
+
+_HERE = "EXISTS (SELECT 1 FROM main.{table} x WHERE x.id = o.{column})"
+
+
+def _there(table: str, *columns: str) -> Iterable[str]:
+    return [f"o.{column} IS NULL OR " + _HERE.format(table=table, column=column) for column in columns]
+
+
+_NEEDS: Mapping[str, Iterable[str]] = {
+    "calls": _there("turns", "turn_id"),
+    "candidates": [*_there("turns", "turn_id"), *_there("calls", "call_id")],
+    "annotations": [
+        *_there("episodes", "episode_id"),
+        *_there("turns", "turn_id"),
+        *_there("candidates", "chosen_id", "rejected_id"),
+        *_there("people", "annotator_id"),
+        *_there("annotations", "supersedes"),
+    ],
+    "dataset_rows": [
+        *_there("turns", "turn_id"),
+        *_there("annotations", "annotation_id"),
+        *_there("candidates", "chosen_id", "rejected_id"),
+    ],
+    "redactions": _there("people", "person_id"),
+}
+"""What must have come for a row to come: a row that names what was left out is left out too."""
+
+
+def _progress(db: sqlite3.Connection) -> None:
+    """A run whose pulse came from both files is as far as its episodes are."""
+    db.execute(
+        """INSERT INTO main.progress SELECT * FROM other.progress o WHERE 1
+        ON CONFLICT (run_id) DO UPDATE SET state = excluded.state, planned = max(planned, excluded.planned),
+          failed = max(failed, excluded.failed), running = 0, tokens_in = max(tokens_in, excluded.tokens_in),
+          tokens_out = max(tokens_out, excluded.tokens_out), cost = coalesce(max(cost, excluded.cost), cost),
+          seconds = max(seconds, excluded.seconds), beat_at = excluded.beat_at WHERE excluded.beat_at > beat_at"""
+    )
+    db.execute(
+        """UPDATE main.progress SET done = (SELECT count(*) FROM main.episodes e JOIN main.results r
+          ON r.episode_id = e.id WHERE e.run_id = progress.run_id)
+        WHERE run_id IN (SELECT run_id FROM other.progress)"""
+    )
