@@ -60,7 +60,7 @@ VLLM_TORCH ?=
 
 test-vllm: $(VENV)/.dev $(VLLM)/.done  ## Make the environment of vLLM's CPU build, import it, and run its tests
 	PLAYPEN_VLLM_PYTHON=$(abspath $(VLLM))/bin/python PLAYPEN_VLLM_NEEDED=1 \
-		$(BIN)/python -m pytest -v -rs --timeout 420 tests/vllm
+		$(BIN)/python -m pytest -vv -rs tests/vllm
 
 # A green install is no evidence, so the stamp stands only after an import. Where the package index has no CPU build of
 # torch, VLLM_TORCH="--extra-index-url https://download.pytorch.org/whl/cpu" names PyTorch's own.

@@ -100,7 +100,8 @@ async def _model(spec: PlayerSpec, registry: Registry, assist: bool | None, pool
     asked = spec.settings.get("assist", assist)
     shared: Pool = {} if pool is None else pool
     client, revision = await _client(entry, spec.settings, shared)
-    identity = Identity("model", spec.head, revision, entry.adapter, sampling)
+    adapter = str(spec.settings.get("adapter") or entry.adapter)
+    identity = Identity("model", spec.head, revision, adapter, sampling)
     helped = bool(entry.assist if asked is None else asked)
     return ModelPlayer(identity, client, sampling, assist=helped, owner=pool is None)
 

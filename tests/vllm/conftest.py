@@ -26,6 +26,8 @@ RANK = 8
 
 def missing() -> str:
     """What these tests lack here, or nothing."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        return "one engine is enough: make test-vllm runs these tests, without -n"
     if worker_python("vllm") is None:
         return "vLLM is not here: make test-vllm, or name its Python in $PLAYPEN_VLLM_PYTHON"
     if find("smollm2") is None:
@@ -41,7 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.model)
         item.add_marker(pytest.mark.timeout(420))
-        item.add_marker(pytest.mark.xdist_group("vllm"))
         if why and not NEEDED:
             item.add_marker(pytest.mark.skip(reason=why))
 
