@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 PLAY_ARGS ?= taboo --vs smollm2
 
-.PHONY: help play test test-fast lint types bench bench-smoke clem pictures clean
+.PHONY: help play test test-fast test-vllm lint types bench bench-smoke clem pictures clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -55,5 +55,22 @@ $(VENV)-clem/.done: envs/clem.txt
 	$(VENV)-clem/bin/pip install --quiet --disable-pip-version-check -r envs/clem.txt
 	@touch $@
 
+VLLM := $(VENV)-vllm
+VLLM_TORCH ?=
+
+test-vllm: $(VENV)/.dev $(VLLM)/.done  ## Make the environment of vLLM's CPU build, import it, and run its tests
+	PLAYPEN_VLLM_PYTHON=$(abspath $(VLLM))/bin/python PLAYPEN_VLLM_NEEDED=1 \
+		$(BIN)/python -m pytest -vv -rs tests/vllm
+
+# A green install is no evidence, so the stamp stands only after an import. Where the package index has no CPU build of
+# torch, VLLM_TORCH="--extra-index-url https://download.pytorch.org/whl/cpu" names PyTorch's own.
+$(VLLM)/.done: envs/vllm.txt envs/vllm_check.py
+	@case "$$(uname -sm)" in "Linux x86_64") ;; *) \
+		echo "vLLM's CPU build is pinned for Linux on x86-64, this is $$(uname -sm): run make test-vllm there" >&2; exit 1;; esac
+	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/pip install --quiet --disable-pip-version-check --no-deps $(VLLM_TORCH) -r envs/vllm.txt
+	$(VLLM)/bin/python envs/vllm_check.py
+	@touch $@
+
 clean:  ## Remove environments and caches
-	rm -rf $(VENV) $(VENV)-clem build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(VENV)-clem $(VENV)-vllm build dist .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -26,14 +26,15 @@ FailureKind: TypeAlias = Literal[
     "empty",
     "server",
     "rejected",
+    "too_long",
     "gone",
     "crashed",
     "budget",
     "tripped",
 ]
-"""`refused`: nobody listens there; `rejected`: the server does not take the request as it is (400, 422); `crashed`:
-the player raised what no player should; `budget`: tokens or money are used up; `tripped`: its backend failed so often
-that it is left alone for a while."""
+"""`refused`: nobody listens there; `rejected`: the server does not take the request as it is (400, 422); `too_long`:
+the dialogue does not fit into the model's context; `crashed`: the player raised what no player should; `budget`: tokens
+or money are used up; `tripped`: its backend failed so often that it is left alone for a while."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from games.catalog import nearest
@@ -19,12 +19,13 @@ from games.engine import Game, Role
 from players.backends import discovery
 from players.backends.chat import ChatClient, Client, is_loopback
 from players.base import Identity, Player, PlayerError
+from players.environments import worker_python
 from players.human import HumanPlayer
 from players.model import ModelPlayer
 from players.ports import History
 from players.registry import LLAMA, ModelEntry, NoSuchModel, Registry, UnknownPlayer, data_dir
 from players.scripted import BotPlayer, ReplayPlayer
-from players.spec import PlayerSpec, parse
+from players.spec import ACCESS, PlayerSpec, parse
 
 OPENAI_URL = "https://api.openai.com/v1"
 VLLM_URL = "http://127.0.0.1:8000/v1"
@@ -99,7 +100,8 @@ async def _model(spec: PlayerSpec, registry: Registry, assist: bool | None, pool
     asked = spec.settings.get("assist", assist)
     shared: Pool = {} if pool is None else pool
     client, revision = await _client(entry, spec.settings, shared)
-    identity = Identity("model", spec.head, revision, entry.adapter, sampling)
+    adapter = str(spec.settings.get("adapter") or entry.adapter)
+    identity = Identity("model", spec.head, revision, adapter, sampling)
     helped = bool(entry.assist if asked is None else asked)
     return ModelPlayer(identity, client, sampling, assist=helped, owner=pool is None)
 
@@ -136,7 +138,9 @@ async def find_llama(registry: Registry) -> ModelEntry:
 
 async def _client(entry: ModelEntry, settings: Mapping[str, Any], pool: Pool) -> tuple[Client, str]:
     """A client for the entry, an opened one if the pool has it, and what pins its model."""
-    access = {key: settings[key] for key in ("base_url", "api_key_env", "timeout", "threads") if key in settings}
+    access = {key: settings[key] for key in ACCESS if key in settings and key != "assist"}
+    if entry.backend == "vllm" and (python := _vllm_python(entry, access)) is not None:
+        return await _vllm_worker(entry, access, python, pool)
     key = (entry.backend, entry.model, entry.base_url, entry.api_key_env, repr(entry.extra_body), repr(access))
     if key not in pool:
         pool[key] = await _open(entry, access)
@@ -161,6 +165,44 @@ async def _open(entry: ModelEntry, access: Mapping[str, Any]) -> tuple[Client, s
     return client, entry.revision or f"{entry.model} @ {client.name}"
 
 
+def _vllm_python(entry: ModelEntry, access: Mapping[str, Any]) -> Path | None:
+    """The interpreter that shall load this folder of weights; None where a server is to be asked.
+
+    Raises RegistryError where an interpreter is named that is not there, NoSuchModel where there are neither weights
+    nor a name that a server could have.
+    """
+    if access.get("base_url") or entry.base_url:
+        return None
+    path = Path(entry.model).expanduser()
+    if (path / "config.json").is_file():
+        return worker_python("vllm")
+    if path.is_absolute() or entry.model.startswith((".", "~")):
+        raise NoSuchModel(f"{entry.model} is no folder of weights (it has no config.json): name one that is")
+    return None
+
+
+async def _vllm_worker(entry: ModelEntry, access: Mapping[str, Any], python: Path, pool: Pool) -> tuple[Client, str]:
+    """A client of a worker that runs vLLM; seats of one model share the engine, each with its own adapter."""
+    from players.backends import vllm
+
+    folder = Path(entry.model).expanduser().resolve()
+    named = str(access.get("adapter") or entry.adapter)
+    adapter = str(Path(named).expanduser().resolve()) if named else ""
+    template = cast(Mapping[str, Any], entry.extra_body.get("chat_template_kwargs") or {})
+    wanted = {key: access[key] for key in ("batch", "context", "dtype", "threads") if key in access}
+    wanted.update(model=str(folder), **({"adapter": adapter} if adapter else {}))
+    base = ("vllm worker", str(python), str(folder), repr(sorted(wanted.items() - {("adapter", adapter)})))
+    key = (*base, adapter, repr(template))
+    if key in pool:
+        return pool[key]
+    shared = [client for other, (client, _) in pool.items() if other[: len(base)] == base]
+    fit = [one for one in shared if isinstance(one, vllm.VllmClient) and (not adapter or one.engine.ready["adapters"])]
+    engine = fit[0].engine if fit else await vllm.start(python, wanted)
+    revision = entry.revision or f"{folder.name} @ vLLM {engine.ready['version']} {engine.ready['dtype']}"
+    pool[key] = vllm.VllmClient(engine, str(folder), adapter, template), revision
+    return pool[key]
+
+
 def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
     """The client of a server. A key goes only to the address it was given for."""
     moved = access.get("base_url", "")
@@ -181,6 +223,7 @@ def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
             f"{entry.name} needs a key in ${variable}: set that variable, or name another with ?api_key_env=NAME",
         )
     more: dict[str, Any] = {"timeout": float(access["timeout"])} if "timeout" in access else {}
+    more["vllm"] = entry.backend == "vllm"
     return ChatClient(url, entry.model, secret or None, extra_body=entry.extra_body, key_env=variable, **more)
 
 
@@ -194,7 +237,8 @@ async def _served(client: ChatClient, entry: ModelEntry) -> None:
         raise PlayerError(
             "refused",
             f"no vLLM server answers at {client.name}: start one with `vllm serve {entry.model}` and wait until it is"
-            " ready, or name another with ?base_url=URL",
+            " ready, or name another with ?base_url=URL; or name a folder of weights, and in $PLAYPEN_VLLM_PYTHON the"
+            " Python that has vLLM",
         ) from error
     if entry.model not in models:
         listed = ", ".join(models[:12]) or "nothing"

@@ -116,6 +116,10 @@ ACCESS: Mapping[str, tuple[Callable[[str], Value], str]] = {
     "api_key_env": (_variable, "the name of an environment variable"),
     "timeout": (_number(0, 86400, above=True), "seconds, above 0"),
     "threads": (_whole(1, 1024), "a whole number from 1"),
+    "batch": (_whole(1, 65536), "how many replies are made at once, from 1"),
+    "context": (_whole(64, _BIG), "tokens, from 64"),
+    "dtype": (_one_of("auto", "float32", "bfloat16", "float16"), "auto, float32, bfloat16 or float16"),
+    "adapter": (_text, "the folder of a LoRA adapter"),
     "assist": (_switch, "on or off"),
 }
 """Settings that say how to reach or seat a model; they change nothing about its decoding."""

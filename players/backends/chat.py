@@ -245,7 +245,8 @@ class ChatClient:
     """One model on one OpenAI-compatible server. The key is used for requests and shown nowhere.
 
     `timeout` is in seconds and counts silence, not the whole reply. `backoff` is the first wait between retries, in
-    seconds; it doubles. `key_env` is the variable the key came from, for messages.
+    seconds; it doubles. `key_env` is the variable the key came from, for messages. `vllm` says that the server is vLLM,
+    which has names of its own for grammars and for the penalty of repetition.
     """
 
     def __init__(
@@ -260,6 +261,7 @@ class ChatClient:
         extra_body: Mapping[str, Any] | None = None,
         key_env: str = "",
         backoff: float = 0.5,
+        vllm: bool = False,
     ) -> None:
         self.base_url = endpoint(base_url)
         parts = urlsplit(self.base_url)
@@ -272,6 +274,7 @@ class ChatClient:
         self._key = (api_key or "").strip()
         self._where = Where(self.name, model, key_env, (self._key,))
         self._backoff = backoff
+        self._vllm = vllm
         self._jitter = Random()
         self._sdk: AsyncOpenAI | None = None
         self._opening = asyncio.Lock()
@@ -297,11 +300,11 @@ class ChatClient:
         """One reply to these messages, streamed to `emit`.
 
         `deadline` bounds the whole in seconds, retries included. `grammar` is GBNF, for servers of the llama.cpp
-        family; `extra` goes into the body as it is. Raises PlayerError; when cancelled, what had arrived is emitted
-        as a `Called` first.
+        family and vLLM; `extra` goes into the body as it is. Raises PlayerError; when cancelled, what had arrived is
+        emitted as a `Called` first.
         """
-        body = {**self.extra_body, **({"grammar": grammar} if grammar else {}), **(extra or {})}
-        wanted = request(self.model, messages, sampling, body, self.host)
+        body = {**self.extra_body, **(self._form(grammar) if grammar else {}), **(extra or {})}
+        wanted = request(self.model, messages, self._spelled(sampling), body, self.host)
         limit = asyncio.timeout(deadline)
 
         def draft() -> _Draft:
@@ -322,6 +325,15 @@ class ChatClient:
         except TimeoutError as error:
             raise self._late(deadline) from error
         raise AssertionError("the last attempt returns or raises")
+
+    def _form(self, grammar: str) -> dict[str, Any]:
+        return {"structured_outputs": {"grammar": grammar}} if self._vllm else {"grammar": grammar}
+
+    def _spelled(self, sampling: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self._vllm or "repeat_penalty" not in sampling:
+            return sampling
+        rest = {key: value for key, value in sampling.items() if key != "repeat_penalty"}
+        return {**rest, "repetition_penalty": sampling["repeat_penalty"]}
 
     async def models(self) -> list[str]:
         """Names of the models that the server offers. Raises PlayerError."""

@@ -26,7 +26,11 @@ ESCAPE = re.compile(r"\\x([0-9A-F]{2})|\\u([0-9A-F]{4})|\\(.)|(.)", re.DOTALL)
 
 def chars(body: str) -> list[tuple[str, bool]]:
     """Characters of a string or class, and whether each was escaped."""
-    return [(chr(int(m[1] or m[2], 16)) if m[1] or m[2] else m[3] or m[4], m[4] is None) for m in ESCAPE.finditer(body)]
+    short = {"n": "\n"}
+    return [
+        (chr(int(m[1] or m[2], 16)) if m[1] or m[2] else short.get(m[3], m[3]) if m[3] else m[4], m[4] is None)
+        for m in ESCAPE.finditer(body)
+    ]
 
 
 def parse_class(body: str):
@@ -230,7 +234,7 @@ def test_an_option_may_be_the_beginning_of_another():
 
 
 def test_escapes():
-    assert quoted('a"\\\n\x7f') == r'"a\x22\x5C\x0A\x7F"'
+    assert quoted('a"\\\n\x7f') == r'"a\"\\\n\x7F"'
     assert quoted("\ud800") == r'"\uD800"'
     assert one_of("cab]") == r"[\x5Da-c]"
     assert one_of("-^") == r"[\x2D\x5E]"

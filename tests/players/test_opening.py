@@ -418,3 +418,85 @@ def test_opening_imports_nothing_heavy():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]" and opening.OPENAI_URL
+
+
+@pytest.fixture
+def engines(monkeypatch, tmp_path):
+    """In place of vLLM's worker: engines that only know what they were told."""
+    from players.backends import vllm
+
+    started = []
+
+    class Engine:
+        def __init__(self, wanted):
+            self.wanted, self.holders, self.stopped = wanted, 0, False
+            self.ready = {"adapters": "adapter" in wanted, "version": "9", "dtype": "bfloat16"}
+
+        async def stop(self):
+            self.stopped = True
+
+    async def start(python, wanted):
+        started.append(Engine({**wanted, "python": str(python)}))
+        return started[-1]
+
+    monkeypatch.setattr(vllm, "start", start)
+    monkeypatch.setenv("PLAYPEN_VLLM_PYTHON", sys.executable)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    return folder, started
+
+
+async def test_a_folder_of_weights_is_loaded_by_vllm_in_a_worker(sit, engines):
+    folder, started = engines
+    player = await sit(f"vllm:{folder}?batch=8&context=512&dtype=float32&threads=2&adapter={folder}/a&temperature=0")
+    (engine,) = started
+    wanted = {"batch": 8, "context": 512, "dtype": "float32", "threads": 2, "adapter": str(folder / "a")}
+    assert engine.wanted == {**wanted, "model": str(folder), "python": sys.executable}
+    assert player.identity.revision == "weights @ vLLM 9 bfloat16" and player.identity.sampling == {"temperature": 0}
+    assert player.identity.adapter == f"{folder}/a"
+    await player.aclose()
+    assert engine.stopped
+
+
+async def test_adapters_of_one_model_share_an_engine(registry, echo, engines):
+    folder, started = engines
+    async with Table(registry) as table:
+        specs = [f"vllm:{folder}?adapter={folder}/{name}" for name in "aba"] + [f"vllm:{folder}"]
+        one, other, again, bare = [await table.seat(spec, game=echo, role="first") for spec in specs]
+        assert one.client is again.client and other.client is not one.client
+        assert {player.client.engine for player in (one, other, again, bare)} == set(started) and len(started) == 1
+        assert bare.client.adapter == "" and not started[0].stopped
+        wider = await table.seat(f"vllm:{folder}?context=64", game=echo, role="first")
+        assert wider.client.engine is started[1]
+    assert all(engine.stopped for engine in started)
+
+
+async def test_an_engine_without_adapters_is_not_asked_for_one(registry, echo, engines):
+    folder, started = engines
+    async with Table(registry) as table:
+        await table.seat(f"vllm:{folder}", game=echo, role="first")
+        await table.seat(f"vllm:{folder}?adapter={folder}/a", game=echo, role="first")
+    assert [engine.ready["adapters"] for engine in started] == [False, True]
+
+
+async def test_without_an_interpreter_or_with_an_address_a_server_is_asked(sit, engines, monkeypatch):
+    folder, started = engines
+    spec = f"vllm:{folder}"
+    monkeypatch.setattr("players.opening.VLLM_URL", "http://127.0.0.1:9/v1")
+    with pytest.raises(PlayerError) as caught:
+        await sit(f"{spec}?base_url=http://127.0.0.1:9/v1")
+    assert caught.value.kind == "refused"
+    monkeypatch.delenv("PLAYPEN_VLLM_PYTHON")
+    monkeypatch.setattr("players.environments.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(PlayerError) as caught:
+        await sit(spec)
+    assert "vllm serve" in str(caught.value) and "$PLAYPEN_VLLM_PYTHON" in str(caught.value)
+    assert not started
+
+
+async def test_a_path_that_is_no_folder_of_weights_says_so(sit, engines):
+    folder, started = engines
+    with pytest.raises(NoSuchModel) as caught:
+        await sit(f"vllm:{folder.parent}")
+    assert "has no config.json" in one_sentence(caught.value) and not started
