@@ -48,7 +48,7 @@ class Merged:
     consent: int = 0
     """Episodes left out since somebody in them did not agree to be recorded."""
     erased: int = 0
-    """Rows left out since they were erased, here or there."""
+    """Episodes left out since words of theirs were erased here: one with a hole is no episode."""
     doubled: int = 0
     """Episodes left out since their slot of the run is filled here by another."""
 
@@ -106,10 +106,10 @@ def _join(db: sqlite3.Connection, source: Path) -> Merged:
     db.execute("CREATE TEMP TABLE kept_messages (hash TEXT PRIMARY KEY) WITHOUT ROWID")
     done.consent = _leave_out(db, _DISAGREED)
     done.doubled = _leave_out(db, _SLOT_TAKEN)
+    done.erased = _leave_out(db, _ERASED)
     _leave_out(db, _BRANCHES)
     _refuse_different(db, source)
     before = _unfinished(db)
-    done.erased = _erased(db)
     partly = bool(db.execute("SELECT 1 FROM left_out LIMIT 1").fetchone())
     if partly:
         db.execute(_SAID_IN_WHAT_COMES)
@@ -137,6 +137,11 @@ WHERE coalesce(o.consent, 'none') = 'none' OR o.withdrawn_at IS NOT NULL
 
 _SLOT_TAKEN = """
 SELECT o.id FROM other.episodes o JOIN main.episodes m ON m.run_id = o.run_id AND m.slot = o.slot WHERE m.id <> o.id
+"""
+
+_ERASED = """
+SELECT DISTINCT o.episode_id AS id FROM other.turns o JOIN main.tombstones x ON x.kind = 'turns' AND x.id = o.id
+WHERE NOT EXISTS (SELECT 1 FROM main.episodes e WHERE e.id = o.episode_id)
 """
 
 _BRANCHES = """
@@ -189,16 +194,6 @@ def _unfinished(db: sqlite3.Connection) -> int:
           OR (NOT EXISTS (SELECT 1 FROM main.results r WHERE r.episode_id = m.id)
             AND EXISTS (SELECT 1 FROM other.results r WHERE r.episode_id = m.id)))"""
     ).fetchone()[0]
-
-
-def _erased(db: sqlite3.Connection) -> int:
-    """Rows of the other file that were erased here."""
-    found = (
-        f"SELECT count(*) AS n FROM other.{table} o WHERE {_tombstone(table)} "
-        f"AND NOT EXISTS (SELECT 1 FROM main.{table} m WHERE m.{column} = o.{column})"
-        for table, column in IDS.items()
-    )
-    return db.execute(f"SELECT sum(n) FROM ({' UNION ALL '.join(found)})").fetchone()[0]
 
 
 def _tombstone(table: str) -> str:

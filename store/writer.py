@@ -231,8 +231,13 @@ class Writer:
 
 def insert(connection: sqlite3.Connection, works: Sequence[Rows]) -> None:
     """Insert the rows of many pieces of work, table by table, inside the caller's transaction. Raises sqlite3.Error."""
-    for table in COLUMNS:
-        rows = [row for work in works if table in work for row in work[table]]
+    found: dict[str, list[Row]] = {}
+    for work in works:
+        for table, some in work.items():
+            if some:
+                found.setdefault(table, []).extend(some)
+    for table in COLUMNS if len(found) > 1 else found:
+        rows = found.get(table, ())
         at = 0
         while at < len(rows):
             size = 1 << (min(len(rows) - at, MOST).bit_length() - 1)  # powers of two: few statements to prepare

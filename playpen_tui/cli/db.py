@@ -137,6 +137,6 @@ def _brought(file: Path, done: Merged) -> str:
     parts = [f"{done.episodes:,} episodes", f"{done.rows.get('turns', 0):,} turns"]
     parts += [f"{done.continued:,} continued"] if done.continued else []
     parts += [f"{done.consent:,} episodes left out for want of consent"] if done.consent else []
-    parts += [f"{done.erased:,} erased rows left out"] if done.erased else []
+    parts += [f"{done.erased:,} left out since words of theirs were erased here"] if done.erased else []
     parts += [f"{done.doubled:,} left out since their slot is filled here"] if done.doubled else []
     return f"{file}: " + ", ".join(parts)
