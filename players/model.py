@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -32,6 +32,16 @@ class ModelPlayer:
         self.sampling: Mapping[str, Any] = dict(sampling or {})
         self.assist = assist
         self._owner = owner
+
+    @property
+    def parallel(self) -> int:
+        """How many requests its backend should be given at once."""
+        return self.client.parallel
+
+    @property
+    def backend(self) -> Hashable:
+        """Equal for players that share a backend."""
+        return getattr(self.client, "engine", self.client)
 
     async def speak(self, heard: Sequence[Message], ask: Ask) -> Reply:
         """The model's reply to what the seat has heard. Raises PlayerError."""

@@ -7,7 +7,9 @@ A `Table` opens all seats of a match and closes their backends; two seats of one
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,8 +18,8 @@ from urllib.parse import urlsplit
 
 from games.catalog import nearest
 from games.engine import Game, Role
-from players.backends import discovery
-from players.backends.chat import ChatClient, Client, is_loopback
+from players.backends import discovery, worker
+from players.backends.chat import PARALLEL, ChatClient, Client, is_loopback
 from players.base import Identity, Player, PlayerError
 from players.environments import worker_python
 from players.human import HumanPlayer
@@ -30,6 +32,7 @@ from players.spec import ACCESS, PlayerSpec, parse
 OPENAI_URL = "https://api.openai.com/v1"
 VLLM_URL = "http://127.0.0.1:8000/v1"
 LOCAL = 'pip install "playpen-tui[local]"'
+TRAIN = 'pip install "playpen-tui[train]"'
 GET = "playpen-tui models get"
 
 Pool: TypeAlias = dict[tuple[str, ...], tuple[Client, str]]
@@ -140,7 +143,9 @@ async def _client(entry: ModelEntry, settings: Mapping[str, Any], pool: Pool) ->
     """A client for the entry, an opened one if the pool has it, and what pins its model."""
     access = {key: settings[key] for key in ACCESS if key in settings and key != "assist"}
     if entry.backend == "vllm" and (python := _vllm_python(entry, access)) is not None:
-        return await _vllm_worker(entry, access, python, pool)
+        return await _worker("vllm", entry, access, python, pool)
+    if entry.backend == "transformers":
+        return await _worker("transformers", entry, access, _transformers_python(entry), pool)
     key = (entry.backend, entry.model, entry.base_url, entry.api_key_env, repr(entry.extra_body), repr(access))
     if key not in pool:
         pool[key] = await _open(entry, access)
@@ -149,12 +154,7 @@ async def _client(entry: ModelEntry, settings: Mapping[str, Any], pool: Pool) ->
 
 async def _open(entry: ModelEntry, access: Mapping[str, Any]) -> tuple[Client, str]:
     if entry.backend == "llamacpp":
-        return await _embedded(entry, int(access.get("threads", 0)))
-    if entry.backend == "transformers":
-        raise NoSuchModel(
-            f"{entry.model} cannot be played directly yet, that comes with the train extra: serve it with"
-            f" `vllm serve {entry.model}` and sit it down as vllm:{entry.model}, or take a GGUF file with llamacpp:FILE"
-        )
+        return await _embedded(entry, int(access.get("threads", 0)), int(access.get("batch", 0)))
     client = _remote(entry, access)
     if entry.backend == "vllm":
         try:
@@ -181,25 +181,40 @@ def _vllm_python(entry: ModelEntry, access: Mapping[str, Any]) -> Path | None:
     return None
 
 
-async def _vllm_worker(entry: ModelEntry, access: Mapping[str, Any], python: Path, pool: Pool) -> tuple[Client, str]:
-    """A client of a worker that runs vLLM; seats of one model share the engine, each with its own adapter."""
-    from players.backends import vllm
+def _transformers_python(entry: ModelEntry) -> Path:
+    """The interpreter for transformers: another environment where one is named, else ours. Raises NoSuchModel."""
+    path = Path(entry.model).expanduser()
+    if not ((path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file())):
+        raise NoSuchModel(f"{entry.model} holds no weights: name a folder with config.json, or a GGUF file")
+    python = worker_python("transformers")
+    if python is None or (python == Path(sys.executable) and importlib.util.find_spec("torch") is None):
+        raise NoSuchModel(f"{entry.name} runs in transformers, which is missing: {TRAIN}, or name vllm: or llamacpp:")
+    return python
 
+
+async def _worker(
+    kind: worker.Kind, entry: ModelEntry, access: Mapping[str, Any], python: Path, pool: Pool
+) -> tuple[Client, str]:
+    """A client of a worker process; seats of one model share it, under vLLM each with its own adapter."""
     folder = Path(entry.model).expanduser().resolve()
     named = str(access.get("adapter") or entry.adapter)
     adapter = str(Path(named).expanduser().resolve()) if named else ""
     template = cast(Mapping[str, Any], entry.extra_body.get("chat_template_kwargs") or {})
-    wanted = {key: access[key] for key in ("batch", "context", "dtype", "threads") if key in access}
+    wanted = {key: access[key] for key in ("batch", "context", "device", "dtype", "threads") if key in access}
     wanted.update(model=str(folder), **({"adapter": adapter} if adapter else {}))
-    base = ("vllm worker", str(python), str(folder), repr(sorted(wanted.items() - {("adapter", adapter)})))
+    apart = adapter if kind == "transformers" else ""  # there a process has one adapter, or none
+    base = (f"{kind} worker", str(python), str(folder), apart, repr(sorted(wanted.items() - {("adapter", adapter)})))
     key = (*base, adapter, repr(template))
     if key in pool:
         return pool[key]
     shared = [client for other, (client, _) in pool.items() if other[: len(base)] == base]
-    fit = [one for one in shared if isinstance(one, vllm.VllmClient) and (not adapter or one.engine.ready["adapters"])]
-    engine = fit[0].engine if fit else await vllm.start(python, wanted)
-    revision = entry.revision or f"{folder.name} @ vLLM {engine.ready['version']} {engine.ready['dtype']}"
-    pool[key] = vllm.VllmClient(engine, str(folder), adapter, template), revision
+    fit = [
+        one for one in shared if isinstance(one, worker.WorkerClient) and (not adapter or one.engine.ready["adapters"])
+    ]
+    engine = fit[0].engine if fit else await worker.start(kind, python, wanted)
+    ready = engine.ready
+    revision = entry.revision or f"{folder.name} @ {engine.title} {ready['version']} {ready['dtype']}"
+    pool[key] = worker.WorkerClient(engine, str(folder), adapter, template), revision
     return pool[key]
 
 
@@ -224,6 +239,7 @@ def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
         )
     more: dict[str, Any] = {"timeout": float(access["timeout"])} if "timeout" in access else {}
     more["vllm"] = entry.backend == "vllm"
+    more["parallel"] = int(access.get("batch", 0)) or PARALLEL
     return ChatClient(url, entry.model, secret or None, extra_body=entry.extra_body, key_env=variable, **more)
 
 
@@ -245,7 +261,7 @@ async def _served(client: ChatClient, entry: ModelEntry) -> None:
         raise NoSuchModel(f"the server at {client.name} does not serve {entry.model!r}; it offers {listed}")
 
 
-async def _embedded(entry: ModelEntry, threads: int) -> tuple[Client, str]:
+async def _embedded(entry: ModelEntry, threads: int, slots: int = 0) -> tuple[Client, str]:
     """The built-in backend; `threads` 0 leaves their number to it."""
     named = Path(entry.model).expanduser()
     is_file = named.suffix == ".gguf" or len(named.parts) > 1
@@ -258,7 +274,7 @@ async def _embedded(entry: ModelEntry, threads: int) -> tuple[Client, str]:
         if path is None:
             raise NoSuchModel(f"the weights of {entry.model} are not here: {LOCAL}, then {GET} {entry.model}")
         revision = entry.revision or await asyncio.to_thread(file_revision, path)
-        client = await embedded_client(path, name=entry.name, threads=threads)
+        client = await embedded_client(path, name=entry.name, threads=threads, slots=slots)
     except ModuleNotFoundError as error:
         if error.name != "xllamacpp":
             raise

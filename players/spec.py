@@ -119,6 +119,7 @@ ACCESS: Mapping[str, tuple[Callable[[str], Value], str]] = {
     "batch": (_whole(1, 65536), "how many replies are made at once, from 1"),
     "context": (_whole(64, _BIG), "tokens, from 64"),
     "dtype": (_one_of("auto", "float32", "bfloat16", "float16"), "auto, float32, bfloat16 or float16"),
+    "device": (_one_of("auto", "cpu", "cuda"), "auto, cpu or cuda"),
     "adapter": (_text, "the folder of a LoRA adapter"),
     "assist": (_switch, "on or off"),
 }

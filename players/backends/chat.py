@@ -46,6 +46,10 @@ _CONNECT = 5.0
 _LONGEST_BACKOFF = 8.0
 
 
+PARALLEL = 16
+"""Requests that a server whose limits we do not know gets at once."""
+
+
 class Client(Protocol):
     """What a model player needs of a backend."""
 
@@ -57,6 +61,11 @@ class Client(Protocol):
     @property
     def model(self) -> str:
         """The model's name there."""
+        ...
+
+    @property
+    def parallel(self) -> int:
+        """How many requests it should be given at once."""
         ...
 
     async def complete(
@@ -262,6 +271,7 @@ class ChatClient:
         key_env: str = "",
         backoff: float = 0.5,
         vllm: bool = False,
+        parallel: int = PARALLEL,
     ) -> None:
         self.base_url = endpoint(base_url)
         parts = urlsplit(self.base_url)
@@ -275,6 +285,7 @@ class ChatClient:
         self._where = Where(self.name, model, key_env, (self._key,))
         self._backoff = backoff
         self._vllm = vllm
+        self.parallel = parallel
         self._jitter = Random()
         self._sdk: AsyncOpenAI | None = None
         self._opening = asyncio.Lock()

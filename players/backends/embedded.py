@@ -35,9 +35,11 @@ START = 60.0
 LINGER = 120.0
 """Seconds that a server without clients is kept."""
 LOG = "llamacpp"
+SLOTS = 4
+"""Replies made at once when nobody says: on two cores more of them are no faster, and each costs memory."""
 
-Key: TypeAlias = tuple[str, int]
-"""A file and a number of threads."""
+Key: TypeAlias = tuple[str, int, int]
+"""A file, a number of threads, and how many replies are made at once."""
 
 
 def find_weights(name: str) -> Path | None:
@@ -104,7 +106,7 @@ class _Shelf:
                 if server is None or not server.alive:
                     if server is not None:
                         server.stop()
-                    server = self._servers[key] = _start(Path(key[0]), key[1], seconds)
+                    server = self._servers[key] = _start(Path(key[0]), key[1], key[2], seconds)
                 return server
         except BaseException:
             self.give(key, 0.0)
@@ -146,7 +148,7 @@ stop_all = _shelf.stop
 atexit.register(stop_all)
 
 
-def _start(path: Path, threads: int, seconds: float) -> Server:
+def _start(path: Path, threads: int, slots: int, seconds: float) -> Server:
     """Start a worker and wait until it serves. Raises PlayerError with what is wrong and the way out."""
     if not path.is_file():
         raise PlayerError("not_found", f"there is no file {path}: bring weights with `playpen-tui models get smollm2`")
@@ -168,6 +170,7 @@ def _start(path: Path, threads: int, seconds: float) -> Server:
         "alias": path.stem,
         "key": secret,
         "threads": threads,
+        "slots": slots,
         "seconds": int(seconds) + 5,
     }
     server = Server(process, "", secret)
@@ -224,10 +227,20 @@ def _failure(
 class EmbeddedClient:
     """A model in a server of our own. A server that died is started anew with the next request."""
 
-    def __init__(self, path: Path, *, name: str, threads: int, seconds: float = START, linger: float = LINGER) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str,
+        threads: int,
+        slots: int = SLOTS,
+        seconds: float = START,
+        linger: float = LINGER,
+    ) -> None:
         self.name = name
         self.model = path.stem
-        self._key: Key = (str(path.resolve()), threads)
+        self.parallel = slots
+        self._key: Key = (str(path.resolve()), threads, slots)
         self._seconds = seconds
         self._linger = linger
         self._server: Server | None = None
@@ -296,8 +309,10 @@ class EmbeddedClient:
             _shelf.give(self._key, self._linger)
 
 
-async def embedded_client(path: Path, *, name: str, threads: int = 0, seconds: float = START) -> EmbeddedClient:
+async def embedded_client(
+    path: Path, *, name: str, threads: int = 0, slots: int = 0, seconds: float = START
+) -> EmbeddedClient:
     """A client for these weights, its server up. `threads` 0 means `$PLAYPEN_THREADS` or one. Raises PlayerError."""
-    client = EmbeddedClient(path, name=name, threads=threads or threads_wanted(), seconds=seconds)
+    client = EmbeddedClient(path, name=name, threads=threads or threads_wanted(), slots=slots or SLOTS, seconds=seconds)
     await client.open()
     return client

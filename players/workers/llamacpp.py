@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-SLOTS = 4
 CONTEXT = 4096
 """Tokens per slot."""
 CACHE_MIB = 256
@@ -24,16 +23,16 @@ SIMILAR = 0.5
 
 
 def parameters(xllamacpp: Any, wanted: dict[str, Any]) -> Any:
-    """What llama.cpp is told. `wanted` holds path, alias, key, threads and seconds."""
+    """What llama.cpp is told. `wanted` holds path, alias, key, threads, slots and seconds."""
     params = xllamacpp.CommonParams()
     params.model.path = wanted["path"]
     params.model_alias = {wanted["alias"]}
     params.api_keys = [wanted["key"]]
     params.port = 0
-    params.n_parallel = SLOTS
-    params.n_ctx = SLOTS * CONTEXT
+    params.n_parallel = wanted["slots"]
+    params.n_ctx = wanted["slots"] * CONTEXT
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = wanted["threads"]
-    params.n_threads_http = SLOTS + 1
+    params.n_threads_http = wanted["slots"] + 1
     params.cache_ram_mib = CACHE_MIB
     params.slot_prompt_similarity = SIMILAR
     params.verbosity = 2  # warnings and errors

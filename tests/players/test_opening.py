@@ -64,7 +64,7 @@ def embedded(monkeypatch, tmp_path):
         async def aclose(self):
             closed.append(self)
 
-    async def embedded_client(path, *, name, threads=1):
+    async def embedded_client(path, *, name, threads=1, slots=0):
         opened.append(Client(path, name, threads))
         return opened[-1]
 
@@ -262,7 +262,7 @@ async def test_missing_weights_files_and_runtime_each_say_how_to_get_them(sit, e
             await sit(spec)
         assert words in one_sentence(caught.value) and caught.value.exit_code == 1
 
-    async def no_runtime(path, *, name, threads=1):
+    async def no_runtime(path, *, name, threads=1, slots=0):
         raise ModuleNotFoundError("No module named 'xllamacpp'", name="xllamacpp")
 
     monkeypatch.setattr(embedded, "embedded_client", no_runtime)
@@ -273,7 +273,7 @@ async def test_missing_weights_files_and_runtime_each_say_how_to_get_them(sit, e
 
 
 async def test_other_missing_modules_are_not_mistaken_for_the_runtime(sit, embedded, monkeypatch):
-    async def broken(path, *, name, threads=1):
+    async def broken(path, *, name, threads=1, slots=0):
         raise ModuleNotFoundError("No module named 'json5'", name="json5")
 
     monkeypatch.setattr(embedded, "embedded_client", broken)
@@ -298,7 +298,7 @@ async def test_vllm_that_does_not_run_says_how_to_start_it(sit, closed_port):
 
 
 async def test_transformers_are_honest(sit):
-    with pytest.raises(NoSuchModel, match="train extra"):
+    with pytest.raises(NoSuchModel, match="holds no weights"):
         await sit("transformers:./out")
 
 
@@ -333,14 +333,21 @@ async def test_llama_is_then_weights_that_lie_here(sit, around, embedded, tmp_pa
     assert embedded.opened[0].path.name.startswith("Llama-3.2") and not player.assist
 
 
-async def test_llama_weights_of_the_hub_are_seen_and_not_faked(sit, around, tmp_path, monkeypatch):
+async def test_llama_weights_of_the_hub_are_loaded_by_transformers(sit, around, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     for name in ("models--nvidia--Llama-3.1-Nemotron-70B", "models--meta-llama--Llama-3.1-8B-Instruct"):
         (tmp_path / name / "snapshots" / "abc").mkdir(parents=True)
         (tmp_path / name / "snapshots" / "abc" / "config.json").write_text("{}")
-    with pytest.raises(NoSuchModel) as caught:
+    started = []
+
+    async def start(kind, python, wanted):
+        started.append((kind, wanted["model"]))
+        raise PlayerError("server", "it was asked for")
+
+    monkeypatch.setattr(opening.worker, "start", start)
+    with pytest.raises(PlayerError, match="it was asked for"):
         await sit("llama")
-    assert "meta-llama--Llama-3.1-8B-Instruct" in str(caught.value) and "vllm serve" in str(caught.value)
+    assert started[0][0] == "transformers" and "meta-llama--Llama-3.1-8B-Instruct" in started[0][1]
 
 
 async def test_llama_never_becomes_another_model(sit, around, server, registry, embedded, closed_port):
@@ -423,23 +430,24 @@ def test_opening_imports_nothing_heavy():
 @pytest.fixture
 def engines(monkeypatch, tmp_path):
     """In place of vLLM's worker: engines that only know what they were told."""
-    from players.backends import vllm
+    from players.backends import worker
 
     started = []
 
     class Engine:
         def __init__(self, wanted):
             self.wanted, self.holders, self.stopped = wanted, 0, False
+            self.title = "vLLM"
             self.ready = {"adapters": "adapter" in wanted, "version": "9", "dtype": "bfloat16"}
 
         async def stop(self):
             self.stopped = True
 
-    async def start(python, wanted):
+    async def start(kind, python, wanted):
         started.append(Engine({**wanted, "python": str(python)}))
         return started[-1]
 
-    monkeypatch.setattr(vllm, "start", start)
+    monkeypatch.setattr(worker, "start", start)
     monkeypatch.setenv("PLAYPEN_VLLM_PYTHON", sys.executable)
     folder = tmp_path / "weights"
     folder.mkdir()

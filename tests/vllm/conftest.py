@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from players.backends import vllm
+from players.backends import worker
 from players.backends.chat import ChatClient
 from players.environments import worker_python
 from players.weights import find
@@ -129,10 +129,10 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator:
     if request.param == "vllm":
         weights, adapter = request.getfixturevalue("weights"), request.getfixturevalue("adapter")
         wanted = {"context": CONTEXT, "batch": 16, "dtype": "bfloat16", "threads": 2}
-        engine = await vllm.start(
-            worker_python("vllm"), {**wanted, "model": str(weights), "adapter": str(adapter)}, 300
+        engine = await worker.start(
+            "vllm", worker_python("vllm"), {**wanted, "model": str(weights), "adapter": str(adapter)}, 300
         )
-        base = vllm.VllmClient(engine, str(weights))
+        base = worker.WorkerClient(engine, str(weights))
         made = base, base.with_adapter(str(adapter))
     else:
         url = request.getfixturevalue("server")

@@ -10,7 +10,7 @@ import pytest
 from games import catalog
 from games.engine import Match, Message
 from games.shapes import fits
-from players.backends.vllm import VllmClient
+from players.backends.worker import WorkerClient
 from players.base import Ask, Called, Identity, PlayerError, Token
 from players.model import ModelPlayer
 
@@ -82,7 +82,7 @@ async def test_template_arguments_reach_the_template(pair):
 async def test_a_dialogue_that_is_too_long_is_a_named_failure(pair):
     with pytest.raises(PlayerError) as failure:
         await ask(pair[0], "word " * 600)
-    assert failure.value.kind == ("too_long" if isinstance(pair[0], VllmClient) else "rejected")
+    assert failure.value.kind == ("too_long" if isinstance(pair[0], WorkerClient) else "rejected")
     assert "Paris" in (await ask(pair[0])).text
 
 
@@ -93,14 +93,14 @@ async def test_a_cancelled_request_is_logged_and_frees_the_engine(pair):
     task = asyncio.create_task(ask(pair[0], "Tell me a long story.", endless, heard))
     while not any(isinstance(event, Token) for event in heard):
         await asyncio.sleep(0.02)
-    if isinstance(pair[0], VllmClient):
+    if isinstance(pair[0], WorkerClient):
         assert (await pair[0].engine.stats())["running"] == 3
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     (call,) = [event.call for event in heard if isinstance(event, Called)]
     assert call.finish == "cancelled" and call.text
-    if isinstance(pair[0], VllmClient):
+    if isinstance(pair[0], WorkerClient):
         await asyncio.sleep(0.5)
         stats = await pair[0].engine.stats()
         assert stats["running"] == stats["open"] == 2 and not any(other.done() for other in others)
@@ -125,7 +125,7 @@ async def test_what_was_seen_before_is_not_computed_again(pair):
     text = "Here is a long rule that stands before every question. " * 30
     await ask(pair[0], text + "What is one?")
     call = await ask(pair[0], text + "What is two?")
-    if isinstance(pair[0], VllmClient):
+    if isinstance(pair[0], WorkerClient):
         assert call.raw["cached_tokens"] >= 128
 
 
@@ -160,7 +160,7 @@ def runs(process: int) -> bool:
 
 
 async def test_a_killed_worker_is_named_and_leaves_no_engine_behind(pair):
-    if not isinstance(pair[0], VllmClient):
+    if not isinstance(pair[0], WorkerClient):
         pytest.skip("a server is not ours to kill")
     process = pair[0].engine.process
     below = children(process.pid)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from games.engine import Message
-from players.backends import vllm
+from players.backends import worker as clients
 from players.base import Called, PlayerError
 from players.workers import vllm_ as worker
 
@@ -51,15 +51,15 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     script = tmp_path / "worker.py"
     script.write_text(PRETENDED)
-    monkeypatch.setattr(vllm, "WORKER", script)
+    monkeypatch.setitem(clients.SCRIPTS, "vllm", script)
 
-    async def made(model: str = "m") -> vllm.VllmClient:
-        return vllm.VllmClient(await vllm.start(Path(sys.executable), {"model": model}, 20), model)
+    async def made(model: str = "m") -> clients.WorkerClient:
+        return clients.WorkerClient(await clients.start("vllm", Path(sys.executable), {"model": model}, 20), model)
 
     return made
 
 
-async def ask(one: vllm.VllmClient, text: str, sampling=None, **more):
+async def ask(one: clients.WorkerClient, text: str, sampling=None, **more):
     heard = []
     call = one.complete((Message("user", text),), sampling or {}, role="x", emit=heard.append, **more)
     return await call, heard
@@ -94,8 +94,9 @@ async def test_failures_are_named_and_logged(client):
     with pytest.raises(PlayerError) as gone:
         await ask(one, "die")
     assert gone.value.kind == "gone"
-    with pytest.raises(PlayerError, match="has ended"):
-        await ask(one, "hello")
+    assert "has ended" in gone.value.message and not one.engine.alive
+    call, _ = await ask(one, "hello")  # the next request starts it anew
+    assert call.tokens_out == 2 and one.engine.alive
     await one.aclose()
 
 

@@ -1,7 +1,18 @@
-"""vLLM in a worker process of ours (`players/workers/vllm_.py`): one engine for all seats and adapters of a model.
+"""Models in worker processes of ours: vLLM (`players/workers/vllm_.py`) and transformers (`transformers_.py`).
 
-Requests go to it as they come and it batches them; nothing here waits for a wave. What it writes beside its protocol
-goes to a log file. It lives as long as this process holds its standard input.
+One process has one model for all its seats. Requests go to it as they come and it batches them; nothing here waits for
+a wave. It ends with the standard input that this process holds, and one that died is started anew with the next
+request. Both sides speak lines of JSON:
+
+* to the worker, first what to load, `{"model", "adapter", "device", "dtype", "threads", "batch", "context"}`; it says
+  `{"ready": {…}}` or `{"failed": {"kind", "message"}}`;
+* then `{"op": "generate", "id", "messages", "sampling", "template", "adapter", "structured"}`, `{"op": "cancel", "id"}`
+  and `{"op": "stats", "id"}`;
+* from it `{"deltas": [[id, text], …]}`, gathered some twenty times a second, since a line for every token would cost as
+  much as the model; `{"done": {"id", "finish", "tokens_in", "tokens_out", "token_ids", "logprobs", "text", "cached"}}`,
+  `{"error": {"id", "kind", "message"}}` and `{"stats": {…}, "id"}`.
+
+What libraries write beside that goes to a log file.
 """
 
 from __future__ import annotations
@@ -13,7 +24,7 @@ import json
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from games.engine import Message, Role
 from players.backends import quiet
@@ -21,8 +32,10 @@ from players.backends.chat import _Draft as Draft
 from players.backends.errors import Empty
 from players.base import Call, Called, Emit, PlayerError, Queued, Thinking
 
-WORKER = Path(__file__).parent.parent / "workers" / "vllm_.py"
-LOG = "vllm"
+Kind: TypeAlias = Literal["vllm", "transformers"]
+_FOLDER = Path(__file__).parent.parent / "workers"
+SCRIPTS: dict[Kind, Path] = {"vllm": _FOLDER / "vllm_.py", "transformers": _FOLDER / "transformers_.py"}
+TITLES: dict[Kind, str] = {"vllm": "vLLM", "transformers": "transformers"}
 START = 1800.0
 """Seconds within which the weights must be loaded; large models take their time."""
 LINE = 64 * 2**20
@@ -30,20 +43,39 @@ LINE = 64 * 2**20
 
 
 class Engine:
-    """The worker process. Made by `start`; `replies` get what it says about their request."""
+    """A worker process, started when it is needed. `ready` is what it says of itself: context, batch, version, …"""
 
-    def __init__(self, process: Process, ready: Mapping[str, Any]) -> None:
-        self.process = process
-        self.ready: Mapping[str, Any] = ready
+    def __init__(self, kind: Kind, python: Path, wanted: Mapping[str, Any], seconds: float) -> None:
+        self.kind: Kind = kind
+        self.title = TITLES[kind]
+        self.ready: Mapping[str, Any] = {}
         self.holders = 0
+        self.process: Process | None = None
+        self._python = python
+        self._wanted = dict(wanted)
+        self._seconds = seconds
         self._ids = itertools.count(1)
         self._replies: dict[str, asyncio.Queue[dict[str, Any]]] = {}
-        self._reading = asyncio.create_task(self._read())
+        self._reading: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def alive(self) -> bool:
-        """Whether it still answers."""
-        return self.process.returncode is None and not self._reading.done()
+        """Whether it answers."""
+        reading = self._reading is not None and not self._reading.done()
+        return reading and self.process is not None and self.process.returncode is None
+
+    async def up(self) -> None:
+        """Make sure that it runs and its model is loaded. Raises PlayerError."""
+        async with self._starting:
+            if not self.alive:
+                self.process, self.ready = await _start(self)
+                self._reading = asyncio.create_task(self._read(self.process))
+
+    @property
+    def command(self) -> tuple[Path, Mapping[str, Any], float]:
+        """The interpreter, what to load, and within how many seconds."""
+        return self._python, self._wanted, self._seconds
 
     def ask(self, **request: Any) -> tuple[str, asyncio.Queue[dict[str, Any]]]:
         """Send a request under a new id; what is said about it comes through the queue."""
@@ -54,7 +86,7 @@ class Engine:
 
     def send(self, **what: Any) -> None:
         """One line to the worker."""
-        if not self.alive:
+        if self.process is None or not self.alive:
             raise self.gone()
         cast(Any, self.process.stdin).write(json.dumps(what).encode() + b"\n")
 
@@ -70,8 +102,8 @@ class Engine:
         finally:
             self.forget(name)
 
-    async def _read(self) -> None:
-        stdout = cast(Any, self.process.stdout)
+    async def _read(self, process: Process) -> None:
+        stdout = cast(Any, process.stdout)
         while line := await stdout.readline():
             answer = cast(dict[str, Any], json.loads(line))
             for name, text in answer.get("deltas", ()):
@@ -87,25 +119,39 @@ class Engine:
 
     def gone(self) -> PlayerError:
         """What to say when the process ended by itself."""
-        return PlayerError("gone", f"vLLM's process has ended: start again, or see {quiet.log_path(LOG)}")
+        where = quiet.log_path(self.kind)
+        return PlayerError(
+            "gone", f"the process of {self.title} has ended; the next request starts it anew: see {where}"
+        )
 
     async def stop(self) -> None:
         """End it: its standard input ends, and if that does not do, it is killed."""
+        process = self.process
+        if process is None or self._reading is None:
+            return
         with contextlib.suppress(OSError):
-            cast(Any, self.process.stdin).close()
+            cast(Any, process.stdin).close()
         try:
-            await asyncio.wait_for(self.process.wait(), 20)
+            await asyncio.wait_for(process.wait(), 20)
         except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
+            process.kill()
+            await process.wait()
         await asyncio.gather(self._reading, return_exceptions=True)
 
 
-async def start(python: Path, wanted: Mapping[str, Any], seconds: float = START) -> Engine:
-    """The worker under this interpreter, its model loaded. Raises PlayerError."""
-    with quiet.open_log(LOG) as log:
+async def start(kind: Kind, python: Path, wanted: Mapping[str, Any], seconds: float = START) -> Engine:
+    """A worker under this interpreter, its model loaded. Raises PlayerError."""
+    engine = Engine(kind, python, wanted, seconds)
+    await engine.up()
+    return engine
+
+
+async def _start(engine: Engine) -> tuple[Process, Mapping[str, Any]]:
+    python, wanted, seconds = engine.command
+    title, kind = engine.title, engine.kind
+    with quiet.open_log(kind) as log:
         process = await asyncio.create_subprocess_exec(
-            str(python), str(WORKER), stdin=PIPE, stdout=PIPE, stderr=log, limit=LINE, start_new_session=True
+            str(python), str(SCRIPTS[kind]), stdin=PIPE, stdout=PIPE, stderr=log, limit=LINE, start_new_session=True
         )
     try:
         cast(Any, process.stdin).write(json.dumps(dict(wanted)).encode() + b"\n")
@@ -115,22 +161,22 @@ async def start(python: Path, wanted: Mapping[str, Any], seconds: float = START)
         process.kill()
         await process.wait()
         if isinstance(error, TimeoutError):
-            raise PlayerError("timeout", f"vLLM did not load {wanted['model']} within {seconds:g} s") from error
+            raise PlayerError("timeout", f"{title} did not load {wanted['model']} within {seconds:g} s") from error
         raise
     answer: dict[str, Any] = json.loads(line) if line else {}
     if "ready" in answer:
-        return Engine(process, answer["ready"])
+        return process, answer["ready"]
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     await process.wait()
     failed: dict[str, Any] = answer.get("failed") or {
         "kind": "server",
-        "message": f"vLLM ended while it loaded {wanted['model']}: see {quiet.log_path(LOG)}",
+        "message": f"{title} ended while it loaded {wanted['model']}: see {quiet.log_path(kind)}",
     }
     raise PlayerError(failed["kind"], str(failed["message"]))
 
 
-class VllmClient:
+class WorkerClient:
     """One model, or one adapter of it, in a shared engine; the last client that closes stops the engine."""
 
     def __init__(
@@ -140,13 +186,18 @@ class VllmClient:
         self.model = model
         self.adapter = adapter
         self.template: Mapping[str, Any] = dict(template or {})
-        self.name = f"vLLM ({Path(model).name})"
+        self.name = f"{engine.title} ({Path(model).name})"
         self._open = True
         engine.holders += 1
 
-    def with_adapter(self, adapter: str) -> VllmClient:
+    @property
+    def parallel(self) -> int:
+        """How many replies it makes at once."""
+        return int(self.engine.ready.get("batch") or 16)
+
+    def with_adapter(self, adapter: str) -> WorkerClient:
         """Another client of the same engine."""
-        return VllmClient(self.engine, self.model, adapter, self.template)
+        return WorkerClient(self.engine, self.model, adapter, self.template)
 
     async def complete(
         self,
@@ -160,7 +211,7 @@ class VllmClient:
         assisted: bool = False,
         extra: Mapping[str, Any] | None = None,
     ) -> Call:
-        """One reply; see `ChatClient.complete`. A grammar goes to vLLM as structured outputs."""
+        """One reply; see `ChatClient.complete`. A grammar goes to the worker as structured outputs."""
         wanted = {key: value for key, value in {**sampling, **(extra or {})}.items() if value is not None}
         thinking = wanted.pop("thinking", None)
         template = dict(self.template)
@@ -168,6 +219,7 @@ class VllmClient:
             template["enable_thinking"] = thinking not in (False, "off")
         draft = Draft(role, emit, tuple(messages), dict(sampling), assisted)
         emit(Queued(role))
+        await self.engine.up()
         name, queue = self.engine.ask(
             op="generate",
             messages=[{"role": one.role, "content": one.content} for one in messages],
