@@ -28,10 +28,10 @@ play: $(VENV)/.local  ## Install what is needed and play Taboo against the built
 	$(BIN)/playpen-tui play $(PLAY_ARGS)
 
 test: $(VENV)/.dev  ## Run all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-fast: $(VENV)/.dev  ## Run the fast tests
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
 
 lint: $(VENV)/.dev  ## Style, types and import contracts
 	$(BIN)/ruff check .
@@ -60,7 +60,7 @@ VLLM_TORCH ?=
 
 test-vllm: $(VENV)/.dev $(VLLM)/.done  ## Make the environment of vLLM's CPU build, import it, and run its tests
 	PLAYPEN_VLLM_PYTHON=$(abspath $(VLLM))/bin/python PLAYPEN_VLLM_NEEDED=1 \
-		$(BIN)/python -m pytest -vv -rs tests/vllm
+		$(BIN)/python -m pytest -vv -rs tests/contract
 
 # A green install is no evidence, so the stamp stands only after an import. Where the package index has no CPU build of
 # torch, VLLM_TORCH="--extra-index-url https://download.pytorch.org/whl/cpu" names PyTorch's own.

@@ -46,6 +46,8 @@ _CONNECT = 5.0
 _LONGEST_BACKOFF = 8.0
 
 
+FLOOD = 400_000
+"""Characters after which a stream that will not end is cut off."""
 PARALLEL = 16
 """Requests that a server whose limits we do not know gets at once."""
 
@@ -400,6 +402,9 @@ class ChatClient:
             async with await sdk.chat.completions.create(**wanted) as stream:
                 async for chunk in stream:
                     draft.take(chunk)
+                    if len(draft.text) + len(draft.reasoning) > FLOOD:
+                        draft.reason, draft.ended = "length", True
+                        break
             draft.check()
         except asyncio.CancelledError:
             late = limit.expired()

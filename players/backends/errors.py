@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -118,7 +119,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+_TOO_LONG = re.compile(
+    r"exceeds? the available context|maximum context length|context[_ ](length|size)[_ ]exceeded|exceed_context_size"
+    r"|(prompt|input|request).{0,40}(too long|longer than the (maximum|max))|max(imum)?_model_len",
+    re.IGNORECASE,
+)
+"""How llama.cpp, vLLM, OpenAI and those who imitate them say that a dialogue does not fit into the context."""
+
+
 def _of_status(status: int, said: str, code: str, wait: float | None) -> Trouble:
+    if status in (400, 413, 422, 500) and (_TOO_LONG.search(said) or _TOO_LONG.search(code)):
+        return Trouble("too_long", "too long for the model", status=status, said=said)
     if status in (401, 403):
         return Trouble("unauthorized", "not allowed", status=status, said=said)
     if status == 404:
@@ -206,6 +217,8 @@ def sentence(
             text = f"{server} {_broken(trouble, pieces, tried)}"
         case "empty":
             text = f"{where.model} at {server} {_empty(trouble)}"
+        case "too_long":
+            text = f"the dialogue no longer fits into the context of {where.model}{said}: use a model with a longer one"
         case "rejected":
             text = f"{server} did not accept the request ({trouble.status}){said}: change the settings or the model"
         case _:
