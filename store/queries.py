@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from games import catalog
 from games.engine import Message, Role, Say
 from store.errors import UnknownEpisode, UnknownRun
 from store.history import lineage, seats
@@ -17,6 +18,7 @@ from store.records import (
     EpisodeRow,
     FailureRow,
     Invitation,
+    OutcomeRow,
     Progress,
     RunRow,
     ScoreRow,
@@ -138,6 +140,46 @@ class Queries:
         )
         return [person for (person,) in rows]
 
+    def outcomes(
+        self,
+        *,
+        games: Sequence[str] = (),
+        runs: Sequence[str] = (),
+        split: str | None = None,
+        since: str | None = None,
+    ) -> list[OutcomeRow]:
+        """Finished episodes with who sat where, oldest first. One whose seat changed hands is nobody's, and left out.
+
+        A player is its name; where several in the log share it (other settings, another revision), so much of the
+        player's id is added as tells them apart.
+        """
+        where, values = ["1"], list[Any]()
+        for column, wanted in (("e.game", games), ("e.run_id", runs)):
+            if wanted:
+                where.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+                values += wanted
+        if split is not None:
+            where.append("i.split = ?")
+            values.append(split)
+        if since is not None:
+            where.append("e.started_at >= ?")
+            values.append(since)
+        rows = self._reader().execute(f"{_OUTCOME} WHERE {' AND '.join(where)} ORDER BY e.id", values).fetchall()
+        several = dict(self._reader().execute(_SHARED))
+        found: list[OutcomeRow] = []
+        for episode, game, key, run, seed, seated, outcome, main, rewards, winners in rows:
+            players = {
+                role: name + (f"#{id[:6]}" if name in several else "") + ("+assist" if assisted else "")
+                for role, id, name, assisted in json.loads(seated)
+            }
+            order = _ordered(game, players)
+            found.append(
+                OutcomeRow(
+                    episode, game, key, run, seed, order, outcome, main, json.loads(rewards), tuple(json.loads(winners))
+                )
+            )
+        return found
+
     def counts(self) -> Counts:
         """How much there is in all."""
         tables = ("episodes", "results", "turns", "calls", "people", "runs")
@@ -229,6 +271,29 @@ class Queries:
 
     def _rows(self, rest: str, values: Sequence[Any]) -> list[EpisodeRow]:
         return [_episode(row) for row in self._reader().execute(_ROW + rest, values)]
+
+
+_SHARED = "SELECT name, count(*) FROM players WHERE kind = 'model' GROUP BY 1 HAVING count(*) > 1"
+_OUTCOME = """
+SELECT e.id, e.game, i.key, e.run_id, e.seed,
+  (SELECT json_group_array(json_array(s.role, p.id, p.name, (
+      SELECT coalesce(max(t.assisted), 0) FROM turns t WHERE t.episode_id = e.id AND t.role = s.role)))
+    FROM seats s JOIN players p ON p.id = s.player_id WHERE s.episode_id = e.id),
+  r.outcome, r.main, r.rewards, r.winners
+FROM results r JOIN episodes e ON e.id = r.episode_id AND NOT EXISTS (
+  SELECT 1 FROM turns t JOIN seats s ON s.episode_id = t.episode_id AND s.role = t.role
+  WHERE t.episode_id = r.episode_id AND t.player_id <> s.player_id)
+JOIN instances i ON i.id = e.instance_id
+"""
+
+
+def _ordered(game: str, players: dict[Role, str]) -> dict[Role, str]:
+    """Roles in the game's own order, where its code is here."""
+    try:
+        roles = [role for role in catalog.get(game).roles if role in players]
+    except catalog.UnknownGame:
+        roles = []
+    return {role: players[role] for role in (*roles, *(role for role in players if role not in roles))}
 
 
 _INVITATION = "SELECT code, episode_id, role, opened_at, seen_at, closed_at FROM invitations"

@@ -184,6 +184,29 @@ class FailureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """A finished episode as statistics see it: who sat where all along, and what it came to."""
+
+    episode: str
+    game: str
+    key: str
+    """What a learner would recognise of the instance."""
+    run: str | None
+    seed: int
+    players: Mapping[Role, str]
+    """Names by role, in the game's order; `+assist` behind those that were assisted."""
+    outcome: str
+    main: float | None
+    rewards: Mapping[Role, float]
+    winners: tuple[Role, ...]
+
+    @property
+    def competitive(self) -> bool:
+        """Whether one seat did better than another."""
+        return bool(self.winners) or len(set(self.rewards.values())) > 1
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How much there is."""
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "selfplay": ("playpen_tui.cli.selfplay:selfplay", "Let models play many matches, unattended."),
     "join": ("playpen_tui.cli.join:join", "Take an open seat of a match in another terminal."),
     "spectate": ("playpen_tui.cli.spectate:spectate", "Watch matches: new ones, a run, or a replay."),
+    "ratings": ("playpen_tui.cli.ratings:ratings", "Rate players, with intervals; who plays how well with whom."),
     "games": ("playpen_tui.cli.games:games", "List, show, check, sample and write games."),
     "models": ("playpen_tui.cli.models:models", "List, test and get models."),
     "db": ("playpen_tui.cli.db:db", "Look after the log: info, check, backup, merge."),

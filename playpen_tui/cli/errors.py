@@ -18,6 +18,8 @@ def sentence(error: BaseException) -> tuple[str, int]:
 
     if isinstance(error, UnknownGame | UnknownInstance | BadSetup | CannotWrite):
         return str(error.args[0] if error.args else error), WRONG_USAGE
+    if isinstance(error, ValueError) and type(error).__module__.startswith("evaluation"):
+        return str(error), int(getattr(error, "exit_code", FAILED))
     if isinstance(error, expected()):
         return str(error), int(getattr(error, "exit_code", FAILED))
     return f"{type(error).__name__}: {error} (a fault of ours; `playpen-tui --debug …` shows where)", FAILED

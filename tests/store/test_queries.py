@@ -125,3 +125,27 @@ async def test_any_thread_may_ask(log, three):
 
     found = await asyncio.gather(*[asyncio.to_thread(log.queries.counts) for _ in range(6)])
     assert {counts.episodes for counts in found} == {3}
+
+
+async def test_outcomes_say_who_sat_where_all_along(log):
+    """A seat that changed hands is nobody's; assisted players and equal names with other settings stand apart."""
+    run = log.new_run("self_play", {})
+    plain = {"asker": Script("one", "win", name="m", kind="model"), "teller": Script("x", name="t")}
+    await drive(new_match(), plain, log.recorder, place=Place(run=run, slot=0))
+    helped = {"asker": Script("win", name="m", kind="model", assisted=True), "teller": Script(name="t")}
+    await drive(new_match(), helped, log.recorder, place=Place(run=run, slot=1))
+    changed = {"asker": Script("one", name="m", kind="model"), "teller": Script("x", name="t")}
+
+    def take_over(match):
+        if match.ply == 2:
+            changed["asker"] = Script("win", name="other")
+
+    await drive(new_match(), changed, log.recorder, place=Place(run=run, slot=2), advanced=take_over)
+    found = log.queries.outcomes(runs=(run,))
+    assert [dict(row.players) for row in found] == [
+        {"asker": "m", "teller": "t"},
+        {"asker": "m+assist", "teller": "t"},
+    ]
+    assert found[0].competitive and found[0].winners == ("asker",)
+    assert found[0].rewards == {"asker": 1.0, "teller": 0.25}
+    assert log.queries.outcomes(games=("other",)) == [] and len(log.queries.outcomes(split="train")) == 2
