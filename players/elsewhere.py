@@ -1,45 +1,31 @@
-"""A seat that is played in another process: the log is the table, and both read it.
+"""Seats that another process may speak for: the log is the table, and every process reads it.
 
-Whoever drives a match in this process waits, at such a seat, until the other has committed the turn. The words are in
-the log by then, so the reply says that they are (`logged`) and they are not written again.
+`Elsewhere` is a seat of which only the log tells: whoever drives the match here waits until the other process has
+committed the turn. `Beside` is a player of this process that waits for both, since the same seat may be open twice
+(a code that was joined in two terminals, a match that was resumed while it still runs). Words from the log are
+`logged` already and are not written again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Protocol
 
 from games.engine import Message
-from players.base import Ask, Identity, PlayerError, Reply, Thinking
+from players.base import Ask, Identity, Player, PlayerError, Reply, Thinking
+from players.ports import Watch
 
-
-class Turn(Protocol):
-    """A turn as the log has it."""
-
-    @property
-    def text(self) -> str:
-        """What was said, tags and all."""
-        ...
-
-    @property
-    def ms(self) -> float:
-        """How long it took."""
-        ...
-
-
-class Watch(Protocol):
-    """What such a seat needs of the log; `store.follow.Follower` is one."""
-
-    async def turn(self, episode: str, ply: int) -> Turn:
-        """The turn of this ply, as soon as it is committed by whomever."""
-        ...
+OPEN = "human@new"
+"""How an open seat is called in the log before anybody has spoken there: what one types to open such a seat again."""
 
 
 class Elsewhere:
-    """A seat of an episode that another process plays. `name` is what screens and the log call it: `human@CODE`."""
+    """A seat of an episode that another process plays. `name` is a model's or bot's; for people it stays `OPEN`.
 
-    def __init__(self, watch: Watch, episode: str, name: str) -> None:
+    The name follows the log, since the other process may change who sits there.
+    """
+
+    def __init__(self, watch: Watch, episode: str, name: str = OPEN) -> None:
         self.identity = Identity(kind="replay", name=name)
         self.episode = episode
         self._watch = watch
@@ -53,4 +39,36 @@ class Elsewhere:
         except TimeoutError as error:
             late = f"nobody spoke as {ask.role} for {ask.deadline or 0:g} s: wait longer, or give the seat to another"
             raise PlayerError("timeout", late) from error
+        name = OPEN if turn.player.startswith("human") else turn.player
+        if name != self.identity.name:
+            self.identity = Identity(kind="replay", name=name)
+        return Reply(turn.text, ms=turn.ms, logged=True)
+
+
+class Beside:
+    """A player of this process at a seat for which another may speak too: the first turn that is committed counts."""
+
+    def __init__(self, player: Player, watch: Watch, episode: str) -> None:
+        self.player = player
+        self.episode = episode
+        self._watch = watch
+
+    @property
+    def identity(self) -> Identity:
+        """Whose words they are when they come from here."""
+        return self.player.identity
+
+    async def speak(self, heard: Sequence[Message], ask: Ask) -> Reply:
+        """What the player says, or what the log has meanwhile; the player's request is cancelled then, and kept."""
+        mine = asyncio.ensure_future(self.player.speak(heard, ask))
+        theirs = asyncio.ensure_future(self._watch.turn(self.episode, ask.ply))
+        try:
+            await asyncio.wait((mine, theirs), return_when=asyncio.FIRST_COMPLETED)
+            if mine.done():
+                return mine.result()
+            turn = theirs.result()
+        finally:
+            for task in (mine, theirs):
+                task.cancel()
+            await asyncio.gather(mine, theirs, return_exceptions=True)
         return Reply(turn.text, ms=turn.ms, logged=True)

@@ -1,4 +1,4 @@
-"""What players need from the log, declared here and implemented by `store`: a recorder and a history.
+"""What players need from the log, declared here and implemented by `store`: a recorder, a history and a watch.
 
 The driver knows only these. `NoRecorder` is "play without record".
 """
@@ -32,7 +32,10 @@ class Recorder(Protocol):
         ...
 
     async def turn(self, episode: str, match: Match, step: Step, who: Identity, reply: Reply) -> None:
-        """Log one utterance: `match` is the match after it. Returns when it is committed."""
+        """Log one utterance: `match` is the match after it. Returns when it is committed.
+
+        A reply that another process has logged (`reply.logged`) is not written again.
+        """
         ...
 
     async def call(self, episode: str, ply: int, role: Role, who: Identity, call: Call) -> None:
@@ -70,6 +73,33 @@ class History(Protocol):
 
     def episode(self, id: str) -> LoggedEpisode:
         """The episode with this id or unambiguous beginning of it. Raises LookupError with a sentence."""
+        ...
+
+
+class LoggedTurn(Protocol):
+    """A turn as the log has it."""
+
+    @property
+    def text(self) -> str:
+        """What was said, tags and all."""
+        ...
+
+    @property
+    def player(self) -> str:
+        """The name of the player who said it."""
+        ...
+
+    @property
+    def ms(self) -> float:
+        """How long it took, in milliseconds."""
+        ...
+
+
+class Watch(Protocol):
+    """Waits for what other processes write, for seats that are played there."""
+
+    async def turn(self, episode: str, ply: int) -> LoggedTurn:
+        """The turn of this ply, as soon as it is committed by whomever; cancel it to stop waiting."""
         ...
 
 

@@ -22,6 +22,9 @@ BACKENDS = ("openai", "vllm", "transformers", "llamacpp")
 KINDS = ("human", "bot", "replay", *BACKENDS)
 NEEDS = {"replay": "EPISODE", "openai": "MODEL", "vllm": "MODEL", "transformers": "PATH", "llamacpp": "FILE"}
 
+NEW = "new"
+"""The code of a seat that shall be opened to another terminal under a code yet to be made: `human@new` or `human@`."""
+
 _NAME = re.compile(r"[A-Za-z0-9][\w.+/-]*", re.ASCII)
 _CODE = re.compile(r"[A-Za-z0-9-]+")
 _SAFE = "/:~+@,=()[]!$*';& "
@@ -234,7 +237,7 @@ def parse(text: str) -> PlayerSpec:
 
 def _head(head: str) -> PlayerSpec:
     if head.startswith("human@"):
-        code = head.removeprefix("human@")
+        code = head.removeprefix("human@") or NEW
         if not _CODE.fullmatch(code):
             raise SpecError(f"{_shown(code)!r} is no code to join with: it has letters, digits and hyphens only")
         return PlayerSpec("human", code=code)

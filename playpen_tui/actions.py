@@ -71,6 +71,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("play", "away", "escape", "leave", "Clear the draft, or leave: the game waits in the log"),
     Action("play", "retry", "ctrl+r", "retry", "Ask again whose turn it is, after a stop or an error"),
     Action("play", "rules", "f2", "rules", "The rules of this game"),
+    Action("play", "seats", "f3", "seats", "Give a seat to another player in mid-game, take it, or hand it back"),
     Action("play", "focus_dialogue", "f6", "scroll", "Move between the writing line and the dialogue", footer=False),
     Action("play", "copy", "ctrl+y", "copy", "Copy the dialogue as text", footer=False),
     Action("end", "again", "a", "again", "The same instance once more"),

@@ -101,14 +101,14 @@ class PlaypenApp(App[int]):
         setup = message.setup
         try:
             setup = await self.bench.complete(setup)
-            if setup.has_people and setup.record and await self.bench.needs_consent():
+            if setup.has_people and setup.record and await self.bench.needs_consent(setup):
                 answer = await self.push_screen_wait(Choose(*question(setup.language)))
                 if answer is None:
                     return
                 if answer == "none":
                     setup = replace(setup, record=False)
                 else:
-                    await self.bench.give_consent(answer)
+                    await self.bench.give_consent(answer, setup)
             sitting = await self.bench.deal(setup, avoid=message.avoid)
         except expected() as error:
             self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
@@ -117,7 +117,7 @@ class PlaypenApp(App[int]):
 
         await self._to_home()
         self.last = sitting
-        await self.push_screen(PlayScreen(sitting))
+        await self.push_screen(PlayScreen(sitting, self.bench))
 
     def on_look(self, message: Look) -> None:
         """To the stands."""

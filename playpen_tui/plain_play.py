@@ -23,6 +23,8 @@ from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.transcript import entries
 from playpen_tui.workbench import Answer, Workbench, question
 
+LOOK = 1.0
+"""Seconds between two looks at who is there."""
 WORDS = {"success": "won", "failure": "lost", "aborted": "aborted", "draw": "draw"}
 
 
@@ -72,12 +74,12 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
     async with Workbench(db) as bench:
         setup = await bench.complete(setup)
         keyboard = Keyboard()
-        if setup.has_people and setup.record and sys.stdin.isatty() and await bench.needs_consent():
+        if setup.has_people and setup.record and sys.stdin.isatty() and await bench.needs_consent(setup):
             answer = await _consent(keyboard, say, setup.language)
             if answer == "none":
                 setup = replace(setup, record=False)
             else:
-                await bench.give_consent(answer)
+                await bench.give_consent(answer, setup)
         sitting = await bench.deal(setup)
         for notice in bench.new_notices():
             print(f"playpen-tui: {notice}", file=sys.stderr)
@@ -124,31 +126,48 @@ class _Lines:
         self._printed: set[int] = set()
         self._turn = asyncio.Event()
         self._eyes: str | None = sitting.viewer()
+        self._closed = False
 
     async def play(self) -> None:
         match = self.sitting.match
         self.say(f"{match.game.title}, {match.instance.experiment.replace('_', ' ')}")
-        for role, code in self.sitting.open_seats.items():
-            self.say(f"-- {role} is open; in another terminal: playpen-tui join {code}")
+        here = self.sitting.sitters()
         for role, player in self.sitting.players.items():
             assisted = ", assisted" if getattr(player, "assist", False) else ""
-            self.say(f"{role}: {plain(player.identity.name)}{assisted}")
+            self.say(f"{role}: {plain(here[role] if self.sitting.elsewhere(role) else player.identity.name)}{assisted}")
         driver = asyncio.create_task(self.sitting.play(self._hear, self._advanced))
         asker = asyncio.create_task(self._ask_people())
+        porter = asyncio.create_task(self._say_who_is_there())
         try:
             done, _ = await asyncio.wait({driver, asker}, return_when=asyncio.FIRST_COMPLETED)
             if asker in done and asker.exception() is not None:
                 raise asker.exception() or _Ended
             await driver
+            if porter.done():
+                porter.result()
         finally:
-            for task in (driver, asker):
+            for task in (driver, asker, porter):
                 task.cancel()
-            await asyncio.gather(driver, asker, return_exceptions=True)
+            await asyncio.gather(driver, asker, porter, return_exceptions=True)
         self._new_entries()
         self._board()
         self._verdict()
 
+    async def _say_who_is_there(self) -> None:
+        """Say how open seats are taken, and whenever somebody comes or is gone."""
+        shared = self.sitting.shared
+        known: dict[str, bool] = {}
+        while shared is not None and self.sitting.open_seats:
+            for seat in await shared.seats():
+                if known.get(seat.code) != seat.there:
+                    known[seat.code] = seat.there
+                    how = "" if seat.there else f"; in another terminal: {shared.command(seat.code)}"
+                    self.say(f"-- {plain(seat.words)}{how}")
+            await asyncio.sleep(LOOK)
+
     def _hear(self, event: Event) -> None:
+        if self.sitting.elsewhere(event.role):
+            return
         if isinstance(event, Thinking) and event.note:
             self.say(f"({event.role}: {plain(event.note)})")
         elif isinstance(event, Failed):
@@ -156,6 +175,12 @@ class _Lines:
 
     def _advanced(self, match: Match) -> None:
         self._new_entries()
+        if self.sitting.unsaid:
+            self.say(f"not sent, since another terminal spoke first: {plain(self.sitting.unsaid)}")
+            self.sitting.unsaid = ""
+        if self.sitting.setup.join and not self.sitting.humans and not self._closed:
+            self._closed = True
+            self.say("-- your seat was given to another player; you can still follow the game")
         self._turn.set()
 
     def _new_entries(self) -> None:
@@ -191,10 +216,16 @@ class _Lines:
             await self._turn.wait()
 
     async def _answer(self) -> None:
+        """Read until something can be said; another terminal may speak for this seat meanwhile."""
+        ply = self.sitting.match.ply
         while True:
             answers = {field.name: await self._field(field) for field in self.sitting.fields() if not field.optional}
             for field in self.sitting.fields():
                 answers.setdefault(field.name, "")
+            if self.sitting.match.ply != ply or self.sitting.waiting_for is None:
+                words = " ".join(text for text in answers.values() if text)
+                self.say(f"not sent, since another terminal spoke first: {plain(words)}")
+                return
             problems = self.sitting.say(answers)
             if not problems:
                 return

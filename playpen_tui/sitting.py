@@ -7,21 +7,33 @@ that brings one back can be printed.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shlex
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from games import catalog
 from games.boards import Field
 from games.engine import Game, Instance, Match, Role
 from players.base import Emit, Player, silent
 from players.driver import drive
+from players.elsewhere import OPEN, Beside, Elsewhere
 from players.human import HumanPlayer
 from players.ports import NoRecorder, Place, Recorder
 from store.errors import Taken
 
+if TYPE_CHECKING:
+    from playpen_tui.terminals import Shared
+
 HUMAN = "human"
+
+
+def is_here(spec: str) -> bool:
+    """Whether this spec is a person at this terminal: `human`, `human:NAME`, not `human@CODE`."""
+    return spec.partition(":")[0] == HUMAN
 
 
 class BadSetup(ValueError):
@@ -52,22 +64,27 @@ class Setup:
 
     @property
     def has_people(self) -> bool:
-        """Whether anybody at the table is a person."""
-        return any(spec.split(":")[0].split("@")[0] == HUMAN for spec in self.seats.values())
+        """Whether anybody at this terminal is a person; those who join from another are asked there."""
+        return any(is_here(spec) for spec in self.seats.values())
+
+    def _with(self, seats: Mapping[Role, str], **changes: str | None) -> Setup:
+        """A new match: seats for other terminals get codes of their own."""
+        fresh = {role: OPEN if spec.startswith(f"{HUMAN}@") else spec for role, spec in seats.items()}
+        return replace(self, seats=fresh, seed=None, resume=None, join=None, **changes)
 
     def swapped(self) -> Setup:
         """The same instance with everybody one seat further."""
         roles = list(self.seats)
         moved = {role: self.seats[roles[(number + 1) % len(roles)]] for number, role in enumerate(roles)}
-        return replace(self, seats=moved, seed=None, resume=None, join=None)
+        return self._with(moved)
 
     def again(self) -> Setup:
         """The same instance, other luck."""
-        return replace(self, seed=None, resume=None, join=None)
+        return self._with(self.seats)
 
     def following(self) -> Setup:
         """Another instance of the same kind."""
-        return replace(self, instance=None, seed=None, resume=None, join=None)
+        return self._with(self.seats, instance=None)
 
 
 def seating(
@@ -114,12 +131,13 @@ class Sitting:
     recorder: Recorder = field(default_factory=NoRecorder)
     episode: str | None = None
     place: Place = field(default_factory=Place)
-    reload: Callable[[], Awaitable[Match]] | None = None
-    """The match as the log has it, where another process may have gone on with it."""
-    db: str = ""
-    """The file, where another terminal would not find it by itself."""
-    presence: Callable[[], Awaitable[dict[str, float | None]]] | None = None
-    """For seats played elsewhere, by code: seconds since somebody was there, None while nobody has come."""
+    shared: Shared | None = None
+    """What ties the sitting to other terminals; None where it is played here alone."""
+    before: dict[Role, list[str]] = field(default_factory=dict[Role, list[str]])
+    """Specs of those who sat in a seat before it changed hands, the last one last."""
+    unsaid: str = ""
+    """What a person here said for a seat for which another terminal had spoken already."""
+    _said: tuple[int, Role, str] | None = None
 
     @property
     def game(self) -> Game:
@@ -138,31 +156,49 @@ class Sitting:
 
     @property
     def open_seats(self) -> dict[Role, str]:
-        """Seats for another terminal, with the codes to join them by."""
-        found = {
-            role: spec.partition("@")[2] for role, spec in self.setup.seats.items() if spec.startswith(f"{HUMAN}@")
-        }
-        return {role: code for role, code in found.items() if self.players[role].identity.kind != "human"}
+        """Seats for another terminal, with the codes to join them by; none where this terminal has joined itself."""
+        specs = {} if self.setup.join else self.setup.seats
+        return {role: spec.partition("@")[2] for role, spec in specs.items() if spec.startswith(f"{HUMAN}@")}
+
+    def elsewhere(self, role: Role | None) -> bool:
+        """Whether another terminal plays this seat."""
+        return isinstance(self.players.get(role or ""), Elsewhere)
+
+    def sit(self, role: Role, player: Player, spec: str) -> None:
+        """Change who sits there. A reply under way is not touched: whoever drives the match stops and starts anew."""
+        self.before.setdefault(role, []).append(self.setup.seats[role])
+        self.players[role] = player
+        self.setup = replace(self.setup, seats={**self.setup.seats, role: spec})
 
     def viewer(self, before: Role | None = None) -> Role | None:
         """Whose eyes to show the match through: the person to speak, else the one before, else the only one.
 
-        None when nobody at the table is a person: then the game master's eyes.
+        None when nobody at the table was a person: then the game master's eyes. Whoever gives their seat away goes on
+        seeing what it sees, since they may take it back.
         """
         humans = list(self.humans)
         if self.waiting_for is not None:
             return self.waiting_for
-        if before in humans:
+        if before in humans or not humans:
             return before
-        return humans[0] if humans else None
+        return humans[0]
 
     def names(self) -> dict[Role, str]:
         """How each seat is called on a screen."""
         several = len(self.humans) > 1
-        return {
-            role: (role if several else "you") if role in self.humans else player.identity.name.partition("?")[0]
-            for role, player in self.players.items()
-        }
+        names: dict[Role, str] = {}
+        for role, player in self.players.items():
+            name = player.identity.name.partition("?")[0]
+            names[role] = role if name == OPEN else name
+            if role in self.humans:
+                names[role] = role if several else "you"
+        return names
+
+    def sitters(self) -> dict[Role, str]:
+        """Who sits in each seat, where the role stands beside it."""
+        names = self.names()
+        away = [role for role, player in self.players.items() if player.identity.name == OPEN]
+        return {**names, **dict.fromkeys(away, "at another terminal")}
 
     def fields(self) -> tuple[Field, ...]:
         """What the person whose turn it is will be asked."""
@@ -182,7 +218,9 @@ class Sitting:
         problems = self.problems(answers)
         role = self.waiting_for
         if not problems and role is not None:
-            self.humans[role].say(self.match.view(role).compose(answers))
+            text = self.match.view(role).compose(answers)
+            self._said = (self.match.ply, role, text)
+            self.humans[role].say(text)
         return problems
 
     async def play(self, emit: Emit = silent, advanced: Callable[[Match], None] | None = None) -> Match:
@@ -193,20 +231,54 @@ class Sitting:
 
         def keep(match: Match) -> None:
             self.match = match
+            self._overtaken()
             if advanced is not None:
                 advanced(match)
 
-        while True:
-            try:
-                return await drive(
-                    self.match, self.players, self.recorder, episode=self.episode, emit=emit, advanced=keep
-                )
-            except Taken:  # another process has written this turn, or the result: go on from what stands there
-                if self.reload is None:
-                    raise
-                if self.match.over:
-                    return self.match
-                keep(await self.reload())
+        async with self._present(lambda: advanced and advanced(self.match)):
+            while True:
+                try:
+                    seats = _Seats(self)
+                    return await drive(self.match, seats, self.recorder, episode=self.episode, emit=emit, advanced=keep)
+                except Taken:  # another process has written this turn, or the result: go on from what stands there
+                    if self.shared is None:
+                        raise
+                    if self.match.over:
+                        return self.match
+                    keep(await self.shared.match())
+
+    @asynccontextmanager
+    async def _present(self, changed: Callable[[], object]) -> AsyncIterator[None]:
+        """Let the others know that whoever joined is there, until the seat is closed to this terminal."""
+        if self.shared is None or not self.setup.join:
+            yield
+            return
+
+        async def attend(shared: Shared) -> None:
+            await shared.attend()
+            for role in self.humans:
+                self.players[role] = Elsewhere(shared.watch, shared.episode)
+            changed()
+
+        attending = asyncio.ensure_future(attend(self.shared))
+        try:
+            yield
+        finally:
+            attending.cancel()
+            await asyncio.wait((attending,))
+        if not attending.cancelled():
+            attending.result()
+
+    def _overtaken(self) -> None:
+        """Notice that another terminal spoke where somebody here had spoken too; only the first is said."""
+        if self._said is None or self.match.ply <= self._said[0]:
+            return
+        ply, role, text = self._said
+        self._said = None
+        if self.match.steps[ply].text != text:
+            self.unsaid = text
+            if isinstance(player := self.players[role], HumanPlayer):
+                player.forget()
 
     def command(self, db: str | None = None) -> str:
         """The command that goes on from here: resume while unfinished, else the same table again."""
@@ -217,10 +289,29 @@ class Sitting:
             words += ["--resume", self.episode]
         else:
             words += [self.game.name]
-            for role, spec in self.setup.seats.items():
+            for role, spec in self.setup.again().seats.items():
                 words += ["--seat", f"{role}={spec}"]
             if self.setup.language != "en":
                 words += ["--lang", self.setup.language]
         if db is not None:
             words += ["--db", db]
         return shlex.join(words)
+
+
+class _Seats(Mapping[Role, Player]):
+    """The players of a sitting as the driver looks them up at every turn."""
+
+    def __init__(self, sitting: Sitting) -> None:
+        self._sitting = sitting
+
+    def __getitem__(self, role: Role) -> Player:
+        player, shared = self._sitting.players[role], self._sitting.shared
+        if shared is None or isinstance(player, Elsewhere):
+            return player
+        return Beside(player, shared.watch, shared.episode)
+
+    def __iter__(self) -> Iterator[Role]:
+        return iter(self._sitting.players)
+
+    def __len__(self) -> int:
+        return len(self._sitting.players)

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Any, Self
 from games import catalog
 from games.engine import Game, Match, Role
 from players.base import Player, PlayerError
-from players.elsewhere import Elsewhere
+from players.elsewhere import OPEN, Elsewhere
 from players.human import HumanPlayer
 from players.opening import Table, check
 from players.ports import NoRecorder, Place
 from players.registry import Registry
-from players.spec import PlayerSpec, parse
+from players.spec import NEW, PlayerSpec, parse
 from playpen_tui import __version__
 from playpen_tui.settings import Settings
 from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
+from playpen_tui.terminals import Guests, Shared
 from store.connection import default_path
 from store.errors import LogError
 from store.log import Log
@@ -36,7 +37,8 @@ from store.people import Level as Answer
 
 if TYPE_CHECKING:
     from store.follow import Follower
-    from store.records import EpisodeRow, RunRow
+    from store.people import Person
+    from store.records import EpisodeRow, Invitation, RunRow
 
 SILENCE = 15.0
 """Seconds after which a run that says it is running is taken for dead."""
@@ -126,13 +128,18 @@ def described(setup: Setup) -> str:
         title = catalog.get(setup.game).title
     except catalog.UnknownGame:
         title = setup.game
-    people = [role for role, spec in setup.seats.items() if spec.startswith(HUMAN)]
-    others = list(dict.fromkeys(spec for spec in setup.seats.values() if not spec.startswith(HUMAN)))
+    people = [role for role, spec in setup.seats.items() if spec.startswith(HUMAN) and "@" not in spec]
+    others = [_elsewhere(spec) for spec in dict.fromkeys(setup.seats.values()) if spec.partition(":")[0] != HUMAN]
     words = [title]
     if len(setup.seats) > 1 and people:
         words.append(" and ".join(people))
     text = ", ".join(words)
     return f"{text} with {' and '.join(others)}" if others else text
+
+
+def _elsewhere(spec: str) -> str:
+    """A spec as Home prints it."""
+    return "somebody at another terminal" if spec.startswith(f"{HUMAN}@") else spec
 
 
 def built_in_ready() -> bool:
@@ -157,7 +164,7 @@ class Workbench:
         self._person: str | None = None
         self._opening = asyncio.Lock()
         self._followers: list[Follower] = []
-        self._attending: asyncio.Task[None] | None = None
+        self._guests = Guests(self.settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -169,10 +176,6 @@ class Workbench:
 
     async def close(self) -> None:
         """Close players first: what they still have to say must find the log open."""
-        if self._attending is not None:
-            self._attending.cancel()
-            await asyncio.wait([self._attending])
-            self._attending = None
         for follower in self._followers:
             await follower.close()
         self._followers.clear()
@@ -283,22 +286,47 @@ class Workbench:
 
     # people
 
-    async def needs_consent(self) -> bool:
-        """Whether the person at this terminal was never asked for this log, or under another text, or took it back."""
-        log = await self.log()
-        known = await asyncio.to_thread(log.people.find, self.settings.get("person"))
+    async def needs_consent(self, setup: Setup | None = None) -> bool:
+        """Whether whoever sits here was never asked for this log, or under another text, or took it back.
+
+        One who joins (`setup.join`) a table at which the person of this user sits already is somebody else.
+        """
+        known = await self._who(setup)
         return known is None or not known.may_record or known.consent_version != CONSENT_VERSION
 
-    async def give_consent(self, level: Answer) -> None:
+    async def give_consent(self, level: Answer, setup: Setup | None = None) -> None:
         """Remember the answer, under the person's pseudonym of before or a new one."""
         log = await self.log()
-        known = await asyncio.to_thread(log.people.find, self.settings.get("person"))
-        if known is None:
-            known = await asyncio.to_thread(log.people.add, level)
-            self.settings.keep(person=known.id)
-        else:
+        seat = await self._guest_seat(setup)
+        known = await self._who(setup)
+        if known is not None:
             known = await asyncio.to_thread(log.people.agree, known.id, level)
-        self._person = known.id
+        else:
+            known = await asyncio.to_thread(log.people.add, level)
+        if seat is not None:
+            self._guests.keep(seat.code, known.id)
+        else:
+            self.settings.keep(person=known.id)
+            self._person = known.id
+
+    async def _who(self, setup: Setup | None) -> Person | None:
+        """Who was asked before: the person of this user, or the guest who came with this code."""
+        log = await self.log()
+        seat = await self._guest_seat(setup)
+        name = self.settings.get("person") if seat is None else self._guests.get(seat.code)
+        return await asyncio.to_thread(log.people.find, name)
+
+    async def _guest_seat(self, setup: Setup | None) -> Invitation | None:
+        """The seat that `setup` joins, if the person of this user sits at that table in another place."""
+        if setup is None or setup.join is None:
+            return None
+        log = await self.log()
+        seat = await asyncio.to_thread(log.queries.invitation, setup.join)
+        if seat is None:
+            return None
+        there = await asyncio.to_thread(log.queries.others_at, seat)
+        mine = {self.settings.get("person"), self.settings.get("unasked")}
+        return seat if mine & set(there) else None
 
     async def pseudonym(self) -> str:
         """Who sits here: the person who was asked, else one of whom nobody asked anything (this machine only)."""
@@ -330,9 +358,16 @@ class Workbench:
             log = await self.log()
             logged = await asyncio.to_thread(log.history.episode, setup.resume)
             seats = {role: HUMAN if who.kind == "human" else who.name for role, who in logged.seats.items()}
+            seats = {role: HUMAN if spec == OPEN else spec for role, spec in seats.items()}
             open_seats = await asyncio.to_thread(log.queries.invitations, logged.id)
-            seats.update({seat.role: f"{HUMAN}@{seat.code}" for seat in open_seats})
-            seats.update(setup.seats)
+            codes = {seat.role: f"{HUMAN}@{seat.code}" for seat in open_seats}
+            game = catalog.get(logged.game)
+            for role, spec in setup.seats.items():
+                named = check(spec, game=game, role=role, registry=self.registry)
+                if named.code != NEW:
+                    codes.pop(role, None)
+                seats[role] = spec
+            seats.update(codes)
             language = str(logged.instance.get("language", "en"))
             return replace(setup, game=logged.game, seats=seats, language=language, resume=logged.id)
         game = catalog.get(setup.game)
@@ -345,6 +380,13 @@ class Workbench:
             check(spec, game=game, role=role, registry=self.registry)
         if setup.instance is not None:
             catalog.instance(game, setup.instance)
+        for spec in seats.values():
+            if (code := parse(spec).code) and code != NEW:
+                log = await self.log()
+                if await asyncio.to_thread(log.queries.invitation, code) is not None:
+                    raise BadSetup(
+                        f"the code {code.upper()} was used already; take another, or let one be made: human@"
+                    )
         return replace(setup, seats=seats)
 
     async def deal(self, setup: Setup, avoid: str | None = None) -> Sitting:
@@ -354,7 +396,10 @@ class Workbench:
         """
         setup = await self.complete(setup)
         if setup.join is not None:
-            return await self._sit_elsewhere(setup)
+            return await self._join(setup)
+        codes = {role: code for role, spec in setup.seats.items() if (code := parse(spec).code)}
+        if codes and not setup.record:
+            raise BadSetup("a seat for another terminal needs a game that is recorded: the log is the table")
         episode = None
         if setup.resume is not None:
             match, episode = await self._resumed(setup.resume)
@@ -363,115 +408,143 @@ class Workbench:
             game = catalog.get(setup.game)
             instance, seed = choose(setup, game, avoid)
             match = Match.new(game, instance, seed)
-        codes = {role: parse(spec).code for role, spec in setup.seats.items() if parse(spec).code}
-        players = {role: await self._open(spec, match, role, setup) for role, spec in setup.seats.items()}
-        if codes and not setup.record:
-            raise BadSetup("a seat for another terminal needs a game that is recorded: the log is the table")
+        players: dict[Role, Player] = {
+            role: await self._open(spec, match, role, setup) for role, spec in setup.seats.items() if role not in codes
+        }
         if not setup.record:
             return Sitting(setup, match, players, NoRecorder(), "" if episode is None else episode)
         log = await self.log()
         if self._run is None:
             self._run = await asyncio.to_thread(log.new_run, "play", {"seats": dict(setup.seats)}, None, __version__)
         sitting = Sitting(setup, match, players, log.recorder, episode, Place(run=self._run))
+        if episode is not None:
+            await self._close_seats(log, episode, codes)
         if codes:
-            await self._invite(sitting, codes)
+            await self._lay(sitting, codes)
         return sitting
+
+    async def reseat(self, sitting: Sitting, role: Role, spec: str) -> None:
+        """Give a seat to another player in mid-game; `human@new` opens it to another terminal.
+
+        From the next ask on: a reply under way is for the caller to stop. Raises BadSetup, SpecError, UnknownPlayer,
+        PlayerError or LogError, and then everybody sits where they sat.
+        """
+        named = check(spec, game=sitting.game, role=role, registry=self.registry)
+        episode = sitting.episode
+        if sitting.setup.join is not None:
+            raise BadSetup("seats are changed at the terminal that opened the table")
+        if sitting.match.over:
+            raise BadSetup("the game is over")
+        if not named.code:
+            player = await self._open(spec, sitting.match, role, sitting.setup)
+        elif role in sitting.open_seats:
+            raise BadSetup(f"{role} is open to another terminal already: {sitting.open_seats[role]}")
+        elif not sitting.setup.record or not episode:
+            raise BadSetup("a seat for another terminal needs a game that is recorded: the log is the table")
+        else:
+            log = await self.log()
+            spec = f"{HUMAN}@{await log.invite(episode, role, None if named.code == NEW else named.code)}"
+            shared = self._share(sitting, log, episode)
+            player = Elsewhere(shared.watch, episode)
+        if (code := sitting.open_seats.get(role)) is not None:
+            await (await self.log()).withdraw(code)
+        sitting.sit(role, player, spec)
 
     # two terminals
 
-    async def _invite(self, sitting: Sitting, codes: Mapping[Role, str]) -> None:
+    async def _lay(self, sitting: Sitting, codes: Mapping[Role, str]) -> None:
         """Open seats to other terminals: the episode begins now, and each open seat waits for what is committed."""
         log = await self.log()
-        follower = self._follower(log)
-        for role, code in codes.items():
-            sitting.players[role] = Elsewhere(follower, "", f"{HUMAN}@{code}")
-        if sitting.episode is None:
-            identities = {role: player.identity for role, player in sitting.players.items()}
-            sitting.episode = await log.recorder.begin(sitting.match, identities, sitting.place)
-        seats = dict(sitting.setup.seats)
-        for role, code in codes.items():
-            given = await log.invite(sitting.episode, role, None if code.lower() == "new" else code)
+        episode = sitting.episode
+        if episode is None:
+            open_seat = Elsewhere(self._follow(log), "").identity
+            here = {role: player.identity for role, player in sitting.players.items()}
+            whole = {role: here.get(role, open_seat) for role in sitting.setup.seats}
+            episode = await log.recorder.begin(sitting.match, whole, sitting.place)
+        seats, players = dict(sitting.setup.seats), dict[Role, Player]()
+        shared = self._share(sitting, log, episode)
+        for role in seats:
+            if role not in codes:
+                players[role] = sitting.players[role]
+                continue
+            given = await log.invite(episode, role, None if codes[role] == NEW else codes[role])
             seats[role] = f"{HUMAN}@{given}"
-            sitting.players[role] = Elsewhere(follower, sitting.episode, seats[role])
-        sitting.setup = replace(sitting.setup, seats=seats)
-        self._share(sitting, log)
+            players[role] = Elsewhere(shared.watch, episode)
+        sitting.players, sitting.episode, sitting.setup = players, episode, replace(sitting.setup, seats=seats)
 
-    def _follower(self, log: Log) -> Follower:
+    @staticmethod
+    async def _close_seats(log: Log, episode: str, codes: Mapping[Role, str]) -> None:
+        """Close what was open and is now somebody's here, or open under another code."""
+        for seat in await asyncio.to_thread(log.queries.invitations, episode):
+            if codes.get(seat.role, "").upper() not in (seat.code, NEW.upper()):
+                await log.withdraw(seat.code)
+
+    def _follow(self, log: Log) -> Follower:
         """What watches the file for turns of other processes; closed with the workbench."""
         from store.follow import Follower
 
-        self._followers.append(Follower(log.path))
+        if not self._followers:
+            self._followers.append(Follower(log.path))
         return self._followers[-1]
 
-    def _share(self, sitting: Sitting, log: Log) -> None:
-        """Let a sitting go on from the log where another process was first, and say who is there."""
-        episode = sitting.episode or ""
+    def _share(self, sitting: Sitting, log: Log, episode: str, code: str = "") -> Shared:
+        """Tie a sitting to the processes that play other seats of its episode."""
+        if sitting.shared is None:
+            sitting.shared = Shared(log, self._follow(log), episode, sitting.game, code)
+        return sitting.shared
 
-        async def reload() -> Match:
-            return await asyncio.to_thread(log.history.match, episode, sitting.game)
-
-        async def presence() -> dict[str, float | None]:
-            seats = await asyncio.to_thread(log.queries.invitations, episode)
-            return {seat.code: None if seat.seen_at is None else _since(seat.seen_at) for seat in seats}
-
-        sitting.reload, sitting.presence, sitting.db = reload, presence, self.named_db or ""
+    async def _seat_of(self, code: str) -> Invitation:
+        """The open seat of this code. Raises UnknownCode, BadSetup."""
+        if not self.path.exists():
+            raise UnknownCode(f"there is no log at {self.path}: name the file of the other terminal with --db")
+        log = await self.log()
+        seat = await asyncio.to_thread(log.queries.invitation, code)
+        if seat is None:
+            raise UnknownCode(f"no seat was opened under {code!r} in {log.path}; is it the same file (--db)?")
+        logged = await asyncio.to_thread(log.history.episode, seat.episode)
+        if logged.outcome is not None:
+            raise BadSetup(f"the game behind {seat.code} is over ({logged.outcome}); ask for the code of another")
+        if seat.closed_at is not None:
+            raise BadSetup(f"the seat {seat.code} was closed; whoever opened it may open another")
+        return seat
 
     async def _joined(self, setup: Setup) -> Setup:
         """The setup of one who joins a seat. Raises UnknownCode, BadSetup."""
-        log = await self.log()
-        seat = await asyncio.to_thread(log.queries.invitation, setup.join or "")
-        if seat is None:
-            raise UnknownCode(f"no seat was opened under {setup.join!r} in {log.path}; is it the same file (--db)?")
-        if seat.closed_at is not None:
-            raise BadSetup(f"the seat {seat.code} was closed; whoever opened it may open another")
-        logged = await asyncio.to_thread(log.history.episode, seat.episode)
-        if logged.outcome is not None:
-            raise BadSetup(f"the game behind {seat.code} is over ({logged.outcome})")
+        seat = await self._seat_of(setup.join or "")
+        if not setup.record:
+            raise BadSetup("a seat of another terminal is played through the log: without consent it cannot be taken")
+        logged = await asyncio.to_thread((await self.log()).history.episode, seat.episode)
+        seats: dict[Role, str] = {}
+        for role in catalog.get(logged.game).roles:
+            who = logged.seats[role]
+            seats[role] = HUMAN if role == seat.role else OPEN if who.kind == "human" else who.name
         language = str(logged.instance.get("language", "en"))
-        seats = {role: HUMAN if role == seat.role else "elsewhere" for role in catalog.get(logged.game).roles}
-        return replace(
-            setup, game=logged.game, seats=seats, language=language, join=seat.code, resume=None, record=True
-        )
+        return replace(setup, game=logged.game, seats=seats, language=language, join=seat.code, resume=None)
 
-    async def _sit_elsewhere(self, setup: Setup) -> Sitting:
-        """Sit down at a table that another process has laid."""
+    async def _join(self, setup: Setup) -> Sitting:
+        """Sit down at a table that another process has laid: it plays all other seats, its models too."""
         log = await self.log()
-        seat = await asyncio.to_thread(log.queries.invitation, setup.join or "")
-        assert seat is not None
+        seat = await self._seat_of(setup.join or "")
         match, episode = await self._resumed(seat.episode)
-        person = await self._guest(episode)
-        follower = self._follower(log)
-        players: dict[Role, Player] = {
-            role: HumanPlayer(person) if spec == HUMAN else Elsewhere(follower, episode, "elsewhere")
-            for role, spec in setup.seats.items()
-        }
-        setup = replace(setup, instance=match.instance.name)
-        sitting = Sitting(setup, match, players, log.recorder, episode)
-        self._share(sitting, log)
-        self._attending = asyncio.ensure_future(self._attend(log, seat.code))
+        person = await self._guest(setup)
+        sitting = Sitting(replace(setup, instance=match.instance.name), match, {}, log.recorder, episode)
+        shared = self._share(sitting, log, episode, seat.code)
+        for role, spec in setup.seats.items():
+            mine = role == seat.role
+            sitting.players[role] = HumanPlayer(person) if mine else Elsewhere(shared.watch, episode, spec)
         return sitting
 
-    async def _guest(self, episode: str) -> str:
-        """Who joins: the person at this terminal, or, where that one sits at the table already, a second one."""
-        log = await self.log()
-        me = await self.pseudonym()
-        there = await asyncio.to_thread(log.queries.people_of, episode)
-        if me not in there:
-            return me
-        for known in there:
-            if known == self.settings.get("guest"):  # came back after a crash
-                return known
-        found = await asyncio.to_thread(log.people.find, self.settings.get("guest"))
-        if found is None or not found.may_record:
-            found = await asyncio.to_thread(log.people.add)
-            self.settings.keep(guest=found.id)
-        return found.id
-
-    async def _attend(self, log: Log, code: str) -> None:
-        """Say every few seconds that somebody is there."""
-        while True:
-            await log.attend(code)
-            await asyncio.sleep(2.0)
+    async def _guest(self, setup: Setup) -> str:
+        """The pseudonym of one who joins; one whom nobody asked gets a new one, for this machine only."""
+        seat = await self._guest_seat(setup)
+        if seat is None:
+            return await self.pseudonym()
+        known = await self._who(setup)
+        if known is None or not known.may_record:
+            log = await self.log()
+            known = await asyncio.to_thread(log.people.add)
+            self._guests.keep(seat.code, known.id)
+        return known.id
 
     async def _resumed(self, id: str) -> tuple[Match, str]:
         log = await self.log()
@@ -531,7 +604,11 @@ def requested(
 
 
 def _names(row: EpisodeRow) -> list[str]:
-    return list(dict.fromkeys("you" if n.startswith(HUMAN) else n.partition("?")[0] for n in row.seats.values()))
+    found: list[str] = []
+    for name in row.seats.values():
+        person = "another terminal" if name == OPEN else "you"
+        found.append(person if name.startswith(HUMAN) else name.partition("?")[0])
+    return list(dict.fromkeys(found))
 
 
 def _going(row: EpisodeRow) -> str:
@@ -548,11 +625,6 @@ def _running(row: RunRow) -> str:
 def _verdict(row: EpisodeRow) -> str:
     score = "" if row.main is None else f" · {row.main:.4g}"
     return f"{row.reason or row.outcome}{score}"
-
-
-def _since(moment: str) -> float:
-    """Seconds since then."""
-    return (datetime.now().astimezone() - datetime.fromisoformat(moment)).total_seconds()
 
 
 def _when(moment: str) -> str:

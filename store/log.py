@@ -167,13 +167,10 @@ class Log:
 
         return await self._do(write)
 
-    async def attend(self, code: str) -> None:
-        """Whoever joined with this code is there now. Raises LogError."""
-        await self._do(
-            lambda connection: (
-                connection.execute("UPDATE invitations SET seen_at = ? WHERE code = ?", (now(), code)).rowcount
-            )
-        )
+    async def attend(self, code: str) -> bool:
+        """Whoever joined with this code is there now; False where the seat was closed meanwhile. Raises LogError."""
+        sql = "UPDATE invitations SET seen_at = ? WHERE code = ? AND closed_at IS NULL"
+        return bool(await self._do(lambda connection: connection.execute(sql, (now(), code)).rowcount))
 
     async def withdraw(self, code: str) -> None:
         """Close a seat to other terminals. Raises LogError."""

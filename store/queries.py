@@ -131,12 +131,12 @@ class Queries:
         )
         return [Invitation(*row) for row in rows]
 
-    def people_of(self, episode: str) -> list[str]:
-        """Pseudonyms of the people who sat or spoke in an episode."""
+    def others_at(self, seat: Invitation) -> list[str]:
+        """Pseudonyms of the people who sat or spoke at the table of an open seat, but for whoever joined it."""
         rows = self._reader().execute(
-            "SELECT person_id FROM seats WHERE episode_id = ?1 AND person_id IS NOT NULL "
-            "UNION SELECT person_id FROM turns WHERE episode_id = ?1 AND person_id IS NOT NULL",
-            (episode,),
+            "SELECT person_id FROM seats WHERE episode_id = ?1 AND person_id IS NOT NULL UNION SELECT person_id "
+            "FROM turns WHERE episode_id = ?1 AND person_id IS NOT NULL AND (role != ?2 OR created_at < ?3)",
+            (seat.episode, seat.role, seat.opened_at),
         )
         return [person for (person,) in rows]
 

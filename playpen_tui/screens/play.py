@@ -7,6 +7,7 @@ between their turns.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 from textual import work
@@ -15,26 +16,29 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
-from textual.worker import Worker
+from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from games.boards import Board
 from games.engine import Match, Role
 from players.base import Event, Token
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
-from playpen_tui.screens.dialogs import Curtain, TextDialog
-from playpen_tui.sitting import Sitting
+from playpen_tui.screens.dialogs import Choose, Curtain, TextDialog
+from playpen_tui.screens.seats import SeatsDialog
+from playpen_tui.sitting import Sitting, is_here
+from playpen_tui.terminals import Shared
 from playpen_tui.text import clean, one_line
 from playpen_tui.transcript import as_text, entries, spoken
 from playpen_tui.widgets.board import BoardView
 from playpen_tui.widgets.composer import Composer
 from playpen_tui.widgets.dialogue import Dialogue
 from playpen_tui.widgets.endcard import EndCard
+from playpen_tui.widgets.invite import InviteCard
 from playpen_tui.widgets.seats import Seats
-from playpen_tui.workbench import expected
+from playpen_tui.workbench import Workbench, expected, question
 
-AWAY = 10.0
-"""Seconds of silence after which whoever joined is taken to be away."""
+LOOK = 1.0
+"""Seconds between two looks at who is there."""
 
 
 class PlayScreen(Screen[None]):
@@ -43,12 +47,15 @@ class PlayScreen(Screen[None]):
     BINDINGS = bindings("play")
     CSS_PATH = "play.tcss"
 
-    def __init__(self, sitting: Sitting) -> None:
+    def __init__(self, sitting: Sitting, bench: Workbench) -> None:
         super().__init__()
         self.sitting = sitting
+        self.bench = bench
         self._viewer: Role | None = None
         self._veiled = False
         self._driver: Worker[None] | None = None
+        self._there: dict[str, bool] = {}
+        self._closed = False
         self._trouble = ""
         self._offered: tuple[bool, bool, bool] | None = None
 
@@ -60,8 +67,8 @@ class PlayScreen(Screen[None]):
         with Horizontal(id="table"):
             yield BoardView(id="board")
             yield Dialogue(id="dialogue")
+        yield InviteCard(id="invite")
         yield Seats(id="seats")
-        yield Static("", id="invite")
         yield Static("", id="trouble")
         yield Composer(id="composer")
         yield EndCard(id="end")
@@ -70,16 +77,16 @@ class PlayScreen(Screen[None]):
     def on_mount(self) -> None:
         """Sit down."""
         self.query_one("#dialogue").can_focus = True
-        names = self.sitting.names()
-        assisted = {r: bool(getattr(p, "assist", False)) for r, p in self.sitting.players.items()}
-        self.query_one(Seats).seat(names, assisted)
+        self._name_seats()
         self.query_one(Composer).display = False
-        self.query_one("#invite").display = False
-        if self.sitting.open_seats:
-            self.set_interval(1.0, self._look_who_is_there)
-            self._look_who_is_there()
+        self.set_interval(LOOK, self._look_who_is_there)
+        self._look_who_is_there()
         self.call_later(self._show)
         self._go_on()
+
+    def _name_seats(self) -> None:
+        assisted = {r: bool(getattr(p, "assist", False)) for r, p in self.sitting.players.items()}
+        self.query_one(Seats).seat(self.sitting.sitters(), assisted)
 
     # the match
 
@@ -96,7 +103,7 @@ class PlayScreen(Screen[None]):
         self._driver = self._drive()
 
     def _hear(self, event: Event) -> None:
-        if event.role in self.sitting.humans:
+        if event.role in self.sitting.humans or self.sitting.elsewhere(event.role):
             return
         self.query_one(Seats).hear(event)
         self._offer()
@@ -115,23 +122,19 @@ class PlayScreen(Screen[None]):
         """
         return not self._veiled and (self._viewer is None or len(self.sitting.match.game.roles) <= 2)
 
+    def _look_who_is_there(self) -> None:
+        if self.sitting.shared is not None and not self.sitting.match.over:
+            self._look(self.sitting.shared)
+
     @work(group="presence", exclusive=True, exit_on_error=False)
-    async def _look_who_is_there(self) -> None:
+    async def _look(self, shared: Shared) -> None:
         """Say how an open seat is joined, until somebody has, and when they are gone."""
-        assert self.sitting.presence is not None
-        there = await self.sitting.presence()
-        parts: list[Content] = []
-        for role, code in self.sitting.open_seats.items():
-            silent = there.get(code)
-            if self.sitting.match.over or (silent is not None and silent < AWAY):
-                continue
-            where = f" --db {self.sitting.db}" if self.sitting.db else ""
-            command = Content.styled(f"playpen-tui join {code}{where}", "bold $accent")
-            gone = "is open" if silent is None else f"has been away for {silent:.0f} s"
-            parts.append(Content(f"{one_line(role)} {gone}; in another terminal: ") + command)
-        box = self.query_one("#invite", Static)
-        box.display = bool(parts)
-        box.update(Content("\n").join(parts))
+        seats = [seat for seat in await shared.seats() if seat.role in self.sitting.open_seats]
+        self.query_one(InviteCard).show([] if self.sitting.match.over else seats, shared.command)
+        for seat in seats:
+            if seat.there and not self._there.get(seat.code):
+                self.notify(f"somebody sits down as {one_line(seat.role)}", markup=False, timeout=4)
+            self._there[seat.code] = seat.there
 
     # drawing
 
@@ -152,13 +155,16 @@ class PlayScreen(Screen[None]):
         mine = frozenset(sitting.humans)
         await self.query_one(Dialogue).show(entries(match, eyes), sitting.names(), mine)
         waiting = sitting.waiting_for
-        self.query_one(Seats).turn(match.turn, waiting is not None)
+        self._name_seats()
+        self.query_one(Seats).turn(match.turn, waiting is not None or sitting.elsewhere(match.turn))
+        self._tell()
         self._offer()
         composer = self.query_one(Composer)
         if match.over:
             composer.display = False
             self.query_one(Dialogue).quiet()
-            self.query_one(EndCard).show(match, swap=len(match.game.roles) > 1)
+            self.query_one(InviteCard).show([], str)
+            self.query_one(EndCard).show(match, swap=len(match.game.roles) > 1, guest=bool(sitting.setup.join))
         elif waiting is not None and not self._trouble:
             await composer.ask(sitting.fields())
             self._complain()
@@ -171,7 +177,20 @@ class PlayScreen(Screen[None]):
             title += f" · {board.status}"
         self.query_one("#title", Static).update(Content(one_line(title)))
         kept = "in the log" if self.sitting.setup.record else "not recorded"
+        if self.sitting.setup.join:
+            kept = f"seat {one_line(self.sitting.setup.join)} · {kept}"
         self.query_one("#state", Static).update(Content(kept))
+
+    def _tell(self) -> None:
+        """What other terminals did that whoever sits here has to know."""
+        sitting = self.sitting
+        if sitting.unsaid:
+            text = f"another terminal spoke first; not said: {one_line(sitting.unsaid, 300)}"
+            self.notify(text, severity="warning", timeout=10, markup=False)
+            sitting.unsaid = ""
+        if sitting.setup.join and not sitting.humans and not self._closed:
+            self._closed = True
+            self.notify("your seat was given to another player; you can still follow the game", markup=False)
 
     def _fall(self, role: Role | None) -> None:
         """Let the curtain fall before another person may look."""
@@ -261,6 +280,8 @@ class PlayScreen(Screen[None]):
             return not self.sitting.match.over
         if action == "retry":
             return bool(self._trouble)
+        if action == "seats":
+            return not self.sitting.match.over and not self.sitting.setup.join
         return True
 
     def _offer(self) -> None:
@@ -274,6 +295,51 @@ class PlayScreen(Screen[None]):
         """Ask again whose turn it is."""
         self._go_on()
         self.call_later(self._show)
+
+    @work(group="seats", exclusive=True, exit_on_error=False)
+    async def action_seats(self) -> None:
+        """Change who sits where; a reply under way is dropped, what was written of it is in the log."""
+        sitting = self.sitting
+        before = {role: specs[-1] for role, specs in sitting.before.items() if specs}
+        dialog = SeatsDialog(sitting.sitters(), before, sitting.match.turn, self.bench.partners)
+        answer = await self.app.push_screen_wait(dialog)
+        if answer is None:
+            return
+        role, spec = answer
+        try:
+            if is_here(spec) and sitting.setup.record and not await self._may_record():
+                return
+            await self.bench.reseat(sitting, role, spec)
+        except expected() as error:
+            self.notify(one_line(str(error), 400), severity="error", timeout=10, markup=False)
+            return
+        if sitting.match.turn == role:
+            await self._start_anew()
+        self._look_who_is_there()
+        self.call_later(self._show)
+
+    async def _start_anew(self) -> None:
+        """Stop whoever is asked, wait until what they wrote is kept, and ask whoever sits there now."""
+        role, driver = self.sitting.match.turn, self._driver
+        if driver is not None and not driver.is_finished:
+            driver.cancel()
+            with contextlib.suppress(WorkerCancelled, WorkerFailed):  # a failed one has said so itself
+                await driver.wait()
+        if role is not None:
+            self.query_one(Seats).stopped(role)
+        self.query_one(Dialogue).quiet()
+        self._go_on()
+
+    async def _may_record(self) -> bool:
+        """Whoever takes a seat of a recorded game is asked first, as anywhere."""
+        if not await self.bench.needs_consent():
+            return True
+        answer = await self.app.push_screen_wait(Choose(*question(self.sitting.match.instance.language)))
+        if answer is None or answer == "none":
+            self.notify("without your consent you cannot sit at a game that is recorded", markup=False)
+            return False
+        await self.bench.give_consent(answer)  # pyright: ignore[reportArgumentType]
+        return True
 
     def action_rules(self) -> None:
         """The rules, in plain words."""

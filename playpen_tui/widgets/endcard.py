@@ -37,6 +37,7 @@ class EndCard(Static, can_focus=True):
     """
 
     _swap = True
+    _guest = False
 
     class Chosen(Message):
         """What to do next."""
@@ -45,15 +46,18 @@ class EndCard(Static, can_focus=True):
             super().__init__()
             self.what: Next = what
 
-    def show(self, match: Match, swap: bool) -> None:
-        """Show the result and take the keys."""
+    def show(self, match: Match, swap: bool, guest: bool = False) -> None:
+        """Show the result and take the keys. A guest at another's table does not lay the next one."""
         self._swap = swap
+        self._guest = guest
         self.update(summary(match))
         self.set_class(True, "on")
         self.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Alone there is nobody to swap with."""
+        if action in ("again", "swap", "next_instance") and self._guest:
+            return False
         return self._swap if action == "swap" else True
 
     def action_again(self) -> None:
