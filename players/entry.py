@@ -7,12 +7,13 @@ other. A key has no place in any field: no sentence here repeats what may be one
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, cast
 
 from games.catalog import nearest
-from players.masking import looks_like_key
+from players.masking import looks_like_key, mask
 from players.spec import ACCESS, BACKENDS, SAMPLING, SpecError, base_url, check_setting, parse
 
 
@@ -28,7 +29,7 @@ class BadField(RegistryError):
     exit_code: ClassVar[int] = 2
 
     def __init__(self, key: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(mask(message))
         self.key = key
 
 
@@ -87,6 +88,43 @@ def checked(name: str, table: Mapping[str, Any]) -> ModelEntry:
     prices = {key: check_price(key, table[key]) for key in ("price_in", "price_out") if key in table}
     sampling = check_sampling(table.get("sampling", {}))
     return ModelEntry(**cast(Any, {**table, **prices, "name": name, "sampling": sampling}))
+
+
+def typed(given: Mapping[str, str], table: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The table with fields as people type them; an empty one is taken away. Raises BadField.
+
+    `sampling` is written as behind the `?` of a spec, `assist` is `on` or `off`.
+    """
+    found = dict(table or {})
+    for key, text in given.items():
+        value: Any = text.strip()
+        if value and key == "sampling":
+            value = read_settings(value)
+        elif value and key in ("price_in", "price_out"):
+            value = check_price(key, value)
+        elif value and key == "assist":
+            value = _switch(value)
+        if value in ("", {}):
+            found.pop(key, None)
+        else:
+            found[key] = value
+    return found
+
+
+def read_settings(text: str) -> dict[str, Any]:
+    """Decoding settings such as `temperature=0&max_tokens=300`; a space may stand for the `&`. Raises BadField."""
+    try:
+        settings = parse("x?" + re.sub(r"\s+(?=\w+=)", "&", text.strip())).settings
+    except SpecError as error:
+        raise BadField("sampling", str(error)) from None
+    return check_sampling(settings)
+
+
+def _switch(text: str) -> bool:
+    try:
+        return bool(check_setting("assist", text))
+    except SpecError as error:
+        raise BadField("assist", str(error)) from None
 
 
 def check_name(name: str) -> str:

@@ -160,7 +160,7 @@ def details(known: Known) -> list[tuple[str, str]]:
         ("settings", mask(settings_text(entry).replace("&", "  "), names)),
         ("body", mask(", ".join(f"{k}={v}" for k, v in mask_all(entry.extra_body, names).items()), names)),
         ("adapter", mask(entry.adapter, names)),
-        ("assisted", {True: "yes", False: "no"}.get(entry.assist, "no, unless asked for")),  # pyright: ignore[reportArgumentType, reportCallIssue]
+        ("assisted", "no, unless asked for" if entry.assist is None else "yes" if entry.assist else "no"),
         ("price", price_text(entry)),
         ("revision", mask(entry.revision, names)),
         ("from", known.where),
@@ -171,5 +171,9 @@ def details(known: Known) -> list[tuple[str, str]]:
 def price_text(entry: ModelEntry) -> str:
     """`$0.15 in, $0.60 out, a million tokens`."""
     given = {"in": entry.price_in, "out": entry.price_out}
-    told = ", ".join(f"${price:,.10g} {way}" for way, price in given.items() if price is not None)
+    exact = {way: f"{price:,.2f}" for way, price in given.items() if price is not None}
+    exact.update(
+        {way: f"{price:.10g}" for way, price in given.items() if price is not None and round(price, 2) != price}
+    )
+    told = ", ".join(f"${price} {way}" for way, price in exact.items())
     return f"{told}, a million tokens" if told else ""

@@ -24,7 +24,9 @@ _LOOKS = re.compile(
     r"|\bAKIA[A-Z0-9]{12,}|\bAIza[\w-]{20,}|\beyJ[\w-]{10,}\.[\w-]{4,}(?:\.[\w-]*)?"
     r"|(?<=[Bb]earer )\S{6,}"
 )
-_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)|(?<=[?&])(?:[\w.-]*(?:key|token|secret|sig)[\w.-]*=)[^&\s]+", re.I)
+_IN_ADDRESS = re.compile(
+    r"(?<=://)[^/\s@]+(?=@)|(?<=[?&])(?![\w.-]*_env=)(?:[\w.-]*(?:key|token|secret|sig)[\w.-]*=)[^&\s]+", re.I
+)
 _SEGMENT = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{24,}")
 _KEYED = re.compile(r"authorization|api[-_]?key|token|secret|password|cookie", re.IGNORECASE)
 
