@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, cast
 
 from games.catalog import nearest
-from players.masking import looks_like_key, mask
+from players.masking import looks_like_key, mask, unlike_a_name
 from players.spec import ACCESS, BACKENDS, SAMPLING, SpecError, base_url, check_setting, parse
 
 
@@ -157,12 +157,9 @@ def check_address(url: str) -> str:
 def check_variable(name: str) -> str:
     """The name of a variable. Raises BadField, which does not repeat what may be a key."""
     try:
-        known = str(check_setting("api_key_env", name))
+        return str(check_setting("api_key_env", name))
     except SpecError as error:
         raise BadField("api_key_env", str(error)) from None
-    if looks_like_key(known):
-        raise BadField("api_key_env", "api_key_env must be the name of a variable, and this looks like the key itself")
-    return known
 
 
 def check_price(key: str, value: Any) -> float:
@@ -205,14 +202,39 @@ def refuse_keys(entry: ModelEntry) -> None:
     check_name(entry.name)
     for key in ("name", "model", "base_url", "api_key_env", "adapter", "revision", "description"):
         text = str(getattr(entry, key))
-        if looks_like_key(text):
-            raise BadField(key, f"{key} looks like a key, and keys do not belong in a file: name a variable instead")
+        refuse_key(key, text)
         if key != "description" and not text.isprintable():
             raise BadField(key, f"{key} holds characters that cannot be shown")
     if looks_like_key(repr(entry.extra_body)):
         raise BadField(
             "extra_body", "extra_body holds a key, and keys do not belong in a file: name a variable instead"
         )
+
+
+def refuse_key(key: str, text: str) -> None:
+    """Raise BadField where the text of a field is a key."""
+    if looks_like_key(text) or (key == "api_key_env" and unlike_a_name(text)):
+        raise BadField(key, f"{key} looks like a key, and keys do not belong in a file: name a variable instead")
+
+
+def check_field(key: str, text: str) -> None:
+    """Raise BadField where this text will not do in this field, as it is typed (see `typed`); empty ones always do."""
+    text = text.strip()
+    if not text:
+        return
+    table = typed({key: text})
+    if key == "name":
+        check_name(text)
+    elif key == "backend":
+        check_backend(text)
+    elif key == "base_url":
+        check_address(text)
+    elif key == "api_key_env":
+        check_variable(text)
+    elif key != "description" and not text.isprintable():
+        raise BadField(key, f"{key} holds characters that cannot be shown")
+    if isinstance(table[key], str):
+        refuse_key(key, text)
 
 
 def table_of(entry: ModelEntry) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from players import weights
 from players.backends.discovery import Server, discover
-from players.masking import mask, mask_address, mask_all
+from players.masking import HIDDEN, mask, mask_address, mask_all, unlike_a_name
 from players.opening import reach
 from players.registry import ModelEntry, Registry, data_dir
 from players.spec import PlayerSpec, SpecError, parse
@@ -35,6 +35,8 @@ class Known:
     where: str
     """The file or server that says so."""
     trouble: str = ""
+    nameable: bool = True
+    """Whether it can be named in a spec, and so played with at all."""
 
 
 def registered(registry: Registry, built_in_ready: bool) -> list[Known]:
@@ -75,7 +77,7 @@ def of_server(server: Server, model: str) -> Known:
         trouble = ""
     except SpecError:
         trouble = "its name holds characters that cannot be shown: give it another on the server"
-    return Known("found here", spec, entry, server.title, trouble)
+    return Known("found here", spec, entry, server.title, trouble, not trouble)
 
 
 def lying(folder: Path | None = None) -> list[Known]:
@@ -131,7 +133,7 @@ def as_json(known: Known) -> dict[str, Any]:
         "ready": not known.trouble,
         "trouble": known.trouble,
         "base_url": mask_address(entry.base_url, names),
-        "api_key_env": variable,
+        "api_key_env": HIDDEN if unlike_a_name(variable) else mask(variable),
         "key": ("set" if there else "not set") if variable else None,
         "sampling": mask_all(entry.sampling, names),
         "extra_body": mask_all(entry.extra_body, names),
@@ -149,6 +151,7 @@ def details(known: Known) -> list[tuple[str, str]]:
     entry = known.entry
     variable, there = key_of(entry)
     names = [variable] if variable else []
+    shown = HIDDEN if unlike_a_name(variable) else mask(variable)
     remote = entry.backend in ("openai", "vllm")
     rows = [
         ("spec", mask(known.spec, names)),
@@ -156,7 +159,7 @@ def details(known: Known) -> list[tuple[str, str]]:
         ("backend", entry.backend),
         ("model", mask(entry.model, names)),
         ("address", mask_address(reach(entry, {}).url, names) if remote else ""),
-        ("key", f"{variable} · {'set' if there else 'not set'}" if variable else ("none" if remote else "")),
+        ("key", f"{shown} · {'set' if there else 'not set'}" if variable else ("none" if remote else "")),
         ("settings", mask(settings_text(entry).replace("&", "  "), names)),
         ("body", mask(", ".join(f"{k}={v}" for k, v in mask_all(entry.extra_body, names).items()), names)),
         ("adapter", mask(entry.adapter, names)),

@@ -69,9 +69,15 @@ def looks_like_key(text: str) -> bool:
     return mask(text) != text
 
 
+def unlike_a_name(variable: str) -> bool:
+    """Whether what stands where a variable's name should is more like a key: long, mixed, and no variable here."""
+    return variable not in os.environ and _SEGMENT.fullmatch(variable) is not None and variable != variable.upper()
+
+
 def may_be_key(text: str) -> bool:
     """Whether what is being typed may become one: six characters that some key here begins with, or the look of one."""
     begun = text.strip()
     if len(begun) >= 6 and any(value.startswith(begun) for value in key_values()):
         return True
-    return looks_like_key(text) or re.match(r"(?:sk|gsk|xai|hf|ghp|pk|nvapi|pplx)[-_]", begun) is not None
+    login = re.search(r"://[^/\s]*(?::[^/\s]*[^/\s\d]|@)|://\S*[?&][\w.-]*=", text) is not None
+    return looks_like_key(text) or login or re.match(r"(?:sk|gsk|xai|hf|ghp|pk|nvapi|pplx)[-_]", begun) is not None

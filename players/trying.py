@@ -190,14 +190,16 @@ def _since(began: float) -> float:
 async def _ping(client: Client, ask: _Asker) -> Step:
     """Whether the server answers and has the model: by its list, and where that does not settle it, by a word."""
     offers: Sequence[str] | None = None
+    ms = 0.0
     if isinstance(client, Lists):
-        began = perf_counter()
         try:
+            await client.models()  # the first opens the connection
+            began = perf_counter()
             offers = await client.models()
+            ms = _since(began)
         except PlayerError as error:
             if error.kind not in ("not_found", "rejected", "broken_stream"):  # a server need not have a list
                 raise
-        ms = _since(began)
         if offers is not None and client.model in offers:
             more = f" among {len(offers)}" if len(offers) > 1 else ""
             facts = {"listed": True, "offers": len(offers)}

@@ -35,6 +35,8 @@ from store.people import VERSION as CONSENT_VERSION
 from store.people import Level as Answer
 
 if TYPE_CHECKING:
+    from players.known import Known
+    from players.trying import Trial
     from store.follow import Follower
     from store.records import EpisodeRow, RunRow
 
@@ -158,6 +160,8 @@ class Workbench:
         self._opening = asyncio.Lock()
         self._followers: list[Follower] = []
         self._attending: asyncio.Task[None] | None = None
+        self.trials: dict[str, Trial] = {}
+        """How the models did that were tried since the app began, by spec."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -244,6 +248,12 @@ class Workbench:
             for server in await discover()
             for model in server.models
         ]
+
+    async def served(self) -> list[Known]:
+        """What servers on this machine offer."""
+        from players.known import served
+
+        return await served()
 
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""
