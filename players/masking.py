@@ -75,9 +75,11 @@ def unlike_a_name(variable: str) -> bool:
 
 
 def may_be_key(text: str) -> bool:
-    """Whether what is being typed may become one: six characters that some key here begins with, or the look of one."""
-    begun = text.strip()
-    if len(begun) >= 6 and any(value.startswith(begun) for value in key_values()):
+    """Whether what is being typed may become one: the beginning of some key here, or the look of one."""
+    begun, values = text.strip(), key_values()
+    if len(begun) >= 6 and any(value.startswith(begun) for value in values):
+        return True
+    if any(value[:_SHORTEST] in text for value in values):
         return True
     login = re.search(r"://[^/\s]*(?::[^/\s]*[^/\s\d]|@)|://\S*[?&][\w.-]*=", text) is not None
     return looks_like_key(text) or login or re.match(r"(?:sk|gsk|xai|hf|ghp|pk|nvapi|pplx)[-_]", begun) is not None

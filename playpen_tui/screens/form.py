@@ -25,6 +25,7 @@ from players.spec import BACKENDS
 from playpen_tui.actions import bindings
 from playpen_tui.screens.dialogs import Choose
 from playpen_tui.text import one_line, short
+from playpen_tui.widgets.composer import moved
 
 LENGTH = 1_000
 """Characters that a field takes."""
@@ -80,6 +81,13 @@ class Entry(Input):
         self.key = key
         super().__init__(value, max_length=LENGTH, compact=True, select_on_focus=False, password=hides(key, value))
 
+    async def _on_key(self, event: events.Key) -> None:
+        if at_once(self, event):
+            event.stop()
+            event.prevent_default()
+        else:
+            await super()._on_key(event)
+
     def _watch_value(self, value: str) -> None:
         if not value.isprintable():
             self.value = value = "".join(c if c.isprintable() else " " for c in value).strip()
@@ -92,6 +100,17 @@ class Entry(Input):
         text = " ".join("".join(c if c.isprintable() else " " for c in event.text[: 4 * LENGTH]).split())
         self.password = self.password or hides(self.key, text)
         self.insert_text_at_cursor(text[: max(0, LENGTH - len(self.value))])
+
+
+def at_once(field: Entry | Choice, event: events.Key) -> bool:
+    """Do what must not wait for the key to bubble up, since keys typed behind it belong to the next field."""
+    form = field.screen
+    if moved(field, event):
+        return True
+    if not isinstance(form, FormScreen) or event.key not in ("up", "down", "enter"):
+        return False
+    {"up": form.action_previous_field, "down": form.action_next_field, "enter": form.action_save}[event.key]()
+    return True
 
 
 def hides(key: str, value: str) -> bool:
@@ -118,6 +137,11 @@ class Choice(Static, can_focus=True):
     def on_mount(self) -> None:
         """Draw the words."""
         self.turn(0)
+
+    def on_key(self, event: events.Key) -> None:
+        """Fields are changed at once."""
+        if at_once(self, event):
+            event.stop()
 
     def turn(self, by: int) -> None:
         """Choose another."""
@@ -169,9 +193,7 @@ class FormScreen(ModalScreen[str | None]):
                         yield Static("", classes="mark", id=f"mark-{one.key}")
                         yield Choice(one.key, one.choices, value) if one.choices else Entry(one.key, value)
             yield Static("", id="form-problem")
-            yield Static(
-                "enter save   ↑ ↓ field   ← → choose   ctrl+o fill in from a server   esc close", id="form-keys"
-            )
+            yield Static("enter save   ↑ ↓ field   ← → choose   ctrl+o from a server   esc close", id="form-keys")
 
     def on_mount(self) -> None:
         """The cursor to the first field that is empty and must not be."""
@@ -235,11 +257,6 @@ class FormScreen(ModalScreen[str | None]):
 
     # actions
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter saves, in every field."""
-        event.stop()
-        self.action_save()
-
     def action_save(self) -> None:
         """Write it; what cannot be written stays in the form, with the reason."""
         self._look()
@@ -248,10 +265,11 @@ class FormScreen(ModalScreen[str | None]):
             values["assist"] = ""
         name = self._editing or values.pop("name").strip()
         try:
+            for key, value in self.values.items():
+                if problem := self._wrong(key, value):
+                    raise BadField(key, problem)
             if not name:
                 raise BadField("name", "it needs a name")
-            if self._editing is None and self._taken(name):
-                raise BadField("name", self._wrong("name", name))
             before = table_of(self._registry.get(name)) if self._editing is not None else {}
             self._registry.add(checked(name, typed(values, before)))
         except (RegistryError, LookupError) as error:
