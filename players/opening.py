@@ -11,6 +11,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, cast
@@ -80,6 +81,14 @@ async def open_player(
     if found.kind == "replay":
         return _replay(found.name, game, role, history, language)
     return await _model(found, registry, assist, pool)
+
+
+async def open_model(spec: str | PlayerSpec, *, registry: Registry, pool: Pool | None = None) -> ModelPlayer:
+    """The model of this spec, at no table. Raises SpecError, UnknownPlayer (also for who is no model), PlayerError."""
+    found = parse(spec) if isinstance(spec, str) else spec
+    if not found.is_model:
+        raise UnknownPlayer(f"{found.head} is no model; `playpen-tui models` lists them")
+    return await _model(found, registry, False, pool)
 
 
 def _replay(name: str, game: Game, role: Role, history: History | None, language: str) -> ReplayPlayer:
@@ -218,8 +227,17 @@ async def _worker(
     return pool[key]
 
 
-def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
-    """The client of a server. A key goes only to the address it was given for."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a server is reached: its address, the variable with the key (or ""), and whether none goes without it."""
+
+    url: str
+    variable: str
+    needed: bool
+
+
+def reach(entry: ModelEntry, access: Mapping[str, Any]) -> Reach:
+    """Where this entry's server is. A key goes only to the address it was given for."""
     moved = access.get("base_url", "")
     if entry.backend == "vllm":
         url = moved or entry.base_url or VLLM_URL
@@ -230,9 +248,15 @@ def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
         usual = "" if moved or entry.base_url else "OPENAI_API_KEY"
         needed = bool(usual) and not is_loopback(urlsplit(url).hostname or "")
     named = access.get("api_key_env", "") or ("" if moved else entry.api_key_env)
-    variable = named or usual
+    return Reach(url, named or usual, needed or bool(named))
+
+
+def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
+    """The client of a server."""
+    at = reach(entry, access)
+    url, variable = at.url, at.variable
     secret = os.environ.get(variable, "") if variable else ""
-    if not secret.strip() and (needed or named):
+    if not secret.strip() and at.needed:
         raise PlayerError(
             "unauthorized",
             f"{entry.name} needs a key in ${variable}: set that variable, or name another with ?api_key_env=NAME",

@@ -10,16 +10,16 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, cast
 
-from games.catalog import nearest
 from players.base import PlayerError
-from players.spec import BACKENDS, NEEDS, SAMPLING, SpecError, base_url, check_setting, parse
+from players.entry import BadField, ModelEntry, RegistryError, checked, refuse_keys, table_of
+from players.spec import BACKENDS, NEEDS, base_url, parse
+from players.toml_text import edited, replaced, toml_value, without
 
 Entries: TypeAlias = dict[str, "ModelEntry"]
 
@@ -38,32 +38,6 @@ class NoSuchModel(PlayerError):
 
     def __init__(self, message: str) -> None:
         super().__init__("not_found", message)
-
-
-class RegistryError(ValueError):
-    """A registry file cannot be used as it is. The message names the file and what to mend."""
-
-    exit_code: ClassVar[int] = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """One model by name. `backend` is one of the spec's backends; `api_key_env` names a variable, never a key."""
-
-    name: str
-    backend: str
-    model: str
-    base_url: str = ""
-    api_key_env: str = ""
-    sampling: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    extra_body: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    assist: bool | None = None
-    """Whether the seat is assisted when nobody says; None means no."""
-    revision: str = ""
-    adapter: str = ""
-    description: str = ""
-    source: str = "user"
-    """`user`, `built in`, or `clemcore`."""
 
 
 BUILT_IN: Mapping[str, ModelEntry] = {
@@ -150,16 +124,21 @@ class Registry:
         )
 
     def add(self, entry: ModelEntry) -> None:
-        """Add or replace an entry of the user, in the file too. Raises RegistryError for a name that is no spec."""
-        try:
-            usable = parse(entry.name).kind == "name"
-        except SpecError as error:
-            raise RegistryError(str(error)) from error
-        if not usable:
-            raise RegistryError(f"{entry.name!r} already names a player of another kind; choose another name")
-        text = _without(self._text(), entry.name).rstrip()
-        entry = replace(entry, source="user")
-        self._write(text + ("\n\n" if text else "") + written(entry), {**_toml(self.path), entry.name: entry})
+        """Add or replace an entry of the user, in the file too, where one that is there keeps its place and comments.
+
+        Raises BadField for what no entry may hold, RegistryError where the file cannot be written.
+        """
+        entry = replace(checked(entry.name, table_of(entry)), source="user")
+        refuse_keys(entry)
+        text, there = self._text(), _toml(self.path)
+        wanted = {**there, entry.name: entry}
+        if entry.name in there:
+            path = ("models", entry.name)
+            new, old = table_of(entry), table_of(there[entry.name])
+            drafts = (edited(text, path, old, new), replaced(text, path, written(entry)))
+        else:
+            drafts = (f"{text.rstrip()}\n\n{written(entry)}".lstrip("\n"),)
+        self._write(drafts, wanted)
         self.entries[entry.name] = entry
 
     def remove(self, name: str) -> None:
@@ -168,25 +147,39 @@ class Registry:
         if source != "user":
             raise RegistryError(f"{name} is from elsewhere ({source}) and stays; only entries of {self.path} can go")
         rest = {other: entry for other, entry in _toml(self.path).items() if other != name}
-        self._write(_without(self._text(), name), rest)
+        self._write((without(self._text(), ("models", name)),), rest)
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the files again. Raises RegistryError, and holds what was read before."""
         self.entries = Registry.load(self.path).entries
 
     def _text(self) -> str:
         return self.path.read_text(encoding="utf-8") if self.path.exists() else ""
 
-    def _write(self, text: str, wanted: Entries) -> None:
-        """Replace the file in one go, if the text holds exactly the entries that are wanted."""
-        try:
-            same = _entries(tomllib.loads(text), self.path) == wanted
-        except ValueError:
-            same = False
-        if not same:
+    def _write(self, drafts: Sequence[str], wanted: Entries) -> None:
+        """Replace the file in one go, by the first draft that holds exactly the entries that are wanted."""
+        text = next((draft for draft in drafts if _holds(draft, wanted, self.path)), None)
+        if text is None:
             raise RegistryError(f"{self.path} is written in a way that cannot be edited here; edit it by hand")
         path = self.path.resolve()
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".toml.new")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            raise RegistryError(
+                f"{self.path} cannot be written ({error.strerror or error}): make its folder writable, or set"
+                " $XDG_CONFIG_HOME to another"
+            ) from error
+
+
+def _holds(text: str, wanted: Entries, path: Path) -> bool:
+    try:
+        return _entries(tomllib.loads(text), path) == wanted
+    except ValueError:
+        return False
 
 
 def _toml(path: Path) -> Entries:
@@ -208,110 +201,21 @@ def _entries(data: Mapping[str, Any], path: Path) -> Entries:
     return {name: _entry(name, table, path) for name, table in cast(dict[str, Any], models).items()}
 
 
-_KEYS = tuple(f.name for f in fields(ModelEntry) if f.name not in ("name", "source"))
-
-
 def _entry(name: str, table: Any, path: Path) -> ModelEntry:
     where = f"{path}, [models.{name}]"
     if not isinstance(table, dict):
         raise RegistryError(f"{where}: this must be a table with backend and model")
-    given = cast(dict[str, Any], table)
-    for key, value in given.items():
-        if key in ("api_key", "key", "token"):
-            raise RegistryError(
-                f"{where}: keys do not belong in a file; put it in a variable and name that: api_key_env"
-            )
-        if key not in _KEYS:
-            raise RegistryError(f"{where}: no key {key!r}; {nearest(key, _KEYS)}")
-        wanted = dict if key in ("sampling", "extra_body") else bool if key == "assist" else str
-        if not isinstance(value, wanted):
-            raise RegistryError(f"{where}: {key} must be a {'table' if wanted is dict else wanted.__name__}")
-    backend = given.get("backend", "")
-    if backend not in BACKENDS or not given.get("model"):
-        raise RegistryError(f"{where}: it needs backend = one of {', '.join(BACKENDS)}, and model = its name there")
     try:
-        if given.get("base_url"):
-            base_url(given["base_url"])
-    except ValueError:
-        raise RegistryError(f"{where}: base_url must be http://HOST:PORT/v1, without user, key or query") from None
-    sampling = _sampling(given.get("sampling", {}), where)
-    if given.get("api_key_env"):
-        _checked("api_key_env", given["api_key_env"], where)
-    return ModelEntry(**cast(Any, {**given, "name": name, "sampling": sampling}))
-
-
-def _checked(key: str, value: Any, where: str) -> Any:
-    text = ("on" if value else "off") if isinstance(value, bool) else str(value)
-    try:
-        return check_setting(key, text)
-    except SpecError as error:
-        raise RegistryError(f"{where}: {error}") from error
-
-
-def _sampling(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Decoding settings of an entry, checked as those of a spec are."""
-    found: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in SAMPLING:
-            raise RegistryError(f"{where}: no sampling setting {key!r}; {nearest(key, list(SAMPLING))}")
-        if key == "stop":
-            listed = cast(list[Any], value if isinstance(value, list) else [value])
-            found[key] = tuple(_checked(key, one, where) for one in listed)
-        else:
-            found[key] = _checked(key, value, where)
-    return found
-
-
-def _value(value: Any) -> str:
-    """A value in TOML."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, Mapping):
-        pairs = cast(Mapping[str, Any], value).items()
-        return "{ " + ", ".join(f"{_value(key)} = {_value(one)}" for key, one in pairs) + " }" if pairs else "{}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(one) for one in cast(list[Any], value)) + "]"
-    return repr(value)
+        return checked(name, cast(dict[str, Any], table))
+    except BadField as error:
+        raise RegistryError(f"{where}: {error}") from None
 
 
 def written(entry: ModelEntry) -> str:
     """The entry as a TOML table, defaults left out."""
-    plain = ModelEntry("", "", "")
-    lines = [f"[models.{_value(entry.name)}]"]
-    for key in _KEYS:
-        value = getattr(entry, key)
-        if value != getattr(plain, key):
-            lines.append(f"{key} = {_value(value)}")
+    lines = [f"[models.{toml_value(entry.name)}]"]
+    lines += [f"{key} = {toml_value(value)}" for key, value in table_of(entry).items()]
     return "\n".join(lines) + "\n"
-
-
-def _without(text: str, name: str) -> str:
-    """The file's text without the tables of this entry; comments above the next table stay with it."""
-    kept: list[str] = []
-    inside = False
-    for line in text.splitlines(keepends=True):
-        header = re.match(r"\s*\[(.*)\]\s*(#.*)?$", line)
-        if header is not None:
-            inside = _table_path(header.group(1))[:2] == ["models", name]
-        if not inside or (line.lstrip().startswith("#") and not line[0].isspace()):
-            kept.append(line)
-    return "".join(kept)
-
-
-def _table_path(header: str) -> list[str]:
-    """The keys of a table header such as `models."my.model".sampling`."""
-    try:
-        node: Any = tomllib.loads(f"[{header}]")
-    except tomllib.TOMLDecodeError:
-        return []
-    path: list[str] = []
-    while isinstance(node, dict) and node:
-        key = next(iter(cast(dict[str, Any], node)))
-        path.append(key)
-        node = cast(Any, node[key])
-    return path
 
 
 def _json(path: Path) -> Any:

@@ -81,13 +81,17 @@ class PlaypenApp(App[int]):
     # ways
 
     async def on_go(self, message: Go) -> None:
-        """To Home or to the picker; whatever lay above Home is closed."""
+        """To Home, to the picker or to the models; whatever lay above Home is closed."""
         await self._to_home()
         if message.where == "pick":
             from playpen_tui.screens.pick import PickScreen
 
             overview = await self.bench.overview()
-            await self.push_screen(PickScreen(self.bench, overview.default))
+            await self.push_screen(PickScreen(self.bench, overview.default, message.partner))
+        elif message.where == "models":
+            from playpen_tui.screens.models import ModelsScreen
+
+            await self.push_screen(ModelsScreen(self.bench))
 
     async def _to_home(self) -> None:
         while len(self.screen_stack) > 1 and self.screen is not self._home:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class Go(Message):
-    """Go to a place."""
+    """Go to a place; to the picker with a partner, if one was chosen already."""
 
-    def __init__(self, where: Literal["home", "pick"]) -> None:
+    def __init__(self, where: Literal["home", "pick", "models"], partner: str | None = None) -> None:
         super().__init__()
-        self.where: Literal["home", "pick"] = where
+        self.where: Literal["home", "pick", "models"] = where
+        self.partner = partner
 
 
 class Look(Message):

@@ -36,6 +36,8 @@ from store.people import VERSION as CONSENT_VERSION
 from store.people import Level as Answer
 
 if TYPE_CHECKING:
+    from players.known import Known
+    from players.trying import Trial
     from store.follow import Follower
     from store.people import Person
     from store.records import EpisodeRow, Invitation, RunRow
@@ -165,6 +167,8 @@ class Workbench:
         self._opening = asyncio.Lock()
         self._followers: list[Follower] = []
         self._guests = Guests(self.settings)
+        self.trials: dict[str, Trial] = {}
+        """How the models did that were tried since the app began, by spec."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -247,6 +251,12 @@ class Workbench:
             for server in await discover()
             for model in server.models
         ]
+
+    async def served(self) -> list[Known]:
+        """What servers on this machine offer."""
+        from players.known import served
+
+        return await served()
 
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""

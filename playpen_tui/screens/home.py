@@ -154,6 +154,10 @@ class HomeScreen(Screen[None]):
         else:
             self.notify("nothing to watch yet: `playpen-tui spectate GAME --player PLAYER`", markup=False)
 
+    def action_models(self) -> None:
+        """The models."""
+        self.app.post_message(Go("models"))
+
     def action_pick(self) -> None:
         """Choose."""
         self.app.post_message(Go("pick"))

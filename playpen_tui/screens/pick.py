@@ -37,10 +37,11 @@ class PickScreen(Screen[None]):
     PickScreen Footer { background: $background; }
     """
 
-    def __init__(self, bench: Workbench, chosen: Setup) -> None:
+    def __init__(self, bench: Workbench, chosen: Setup, partner: str | None = None) -> None:
         super().__init__()
         self.bench = bench
         self._chosen = chosen
+        self._partner = partner
         self._games: dict[str, GameCard] = {}
         self._partners: list[tuple[str, str]] = []
 
@@ -72,9 +73,12 @@ class PickScreen(Screen[None]):
     async def _look_around(self) -> None:
         """Ask who is there to play with; servers may take their time, and keys must not wait for them."""
         self._partners = await self.bench.partners()
+        if self._partner is not None and self._partner not in dict(self._partners):
+            self._partners.insert(0, (self._partner, "chosen among the models"))
         partners = self._list("partner")
         partners.add_options([Option(Content(short(spec, 40)), id=spec) for spec, _ in self._partners])
-        partners.highlighted = 0
+        specs = [spec for spec, _ in self._partners]
+        partners.highlighted = 0 if self._partner is None else specs.index(self._partner)
 
     def _list(self, name: str) -> OptionList:
         return self.query_one(f"#pick-{name}", OptionList)

@@ -24,7 +24,7 @@ LENGTH = 4_000
 """Characters that a line takes."""
 
 
-def _moved(field: Widget, event: events.Key) -> bool:
+def moved(field: Widget, event: events.Key) -> bool:
     """Go to another field with tab, at once; what was typed behind the tab belongs to that one."""
     focused = field.screen.focused
     if focused is not None and focused is not field:
@@ -77,7 +77,7 @@ class Line(Input):
 
     async def _here_and_now(self, event: events.Key) -> bool:
         """Do what must not wait for the key to bubble up; whether there was anything to do."""
-        if _moved(self, event):
+        if moved(self, event):
             return True
         if event.key == "up" and self._history:
             self.value = self._history[-1]
@@ -146,7 +146,7 @@ class Options(Static, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Numbers, first letters and arrows choose."""
-        if _moved(self, event):
+        if moved(self, event):
             event.stop()
             return
         count = len(self.field.options)

@@ -77,7 +77,7 @@ def test_a_user_may_give_a_built_in_name_to_another_model(path):
         ('[models.x]\nbackend = "openai"\n', ["model = "]),
         ('[models.x]\nbackend = "opnai"\nmodel = "m"\n', ["openai, vllm"]),
         ('[models.x]\nbackend = "openai"\nmodel = "m"\nbase = "u"\n', ["'base'", "base_url"]),
-        ('[models.x]\nbackend = "openai"\nmodel = 3\n', ["model must be a str"]),
+        ('[models.x]\nbackend = "openai"\nmodel = 3\n', ["model must be a text"]),
         ('[models.x]\nbackend = "openai"\nmodel = "m"\napi_key = "sk-secret"\n', ["api_key_env"]),
         ('[models.x]\nbackend = "openai"\nmodel = "m"\napi_key_env = "sk-secret"\n', ["environment variable"]),
         ('[models.x]\nbackend = "openai"\nmodel = "m"\nbase_url = "http://u:sk-secret@h/v1"\n', ["base_url must be"]),
@@ -179,6 +179,7 @@ def test_only_the_users_own_entries_can_be_removed(path):
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 words = texts.filter(bool)
+shown = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=20).filter(str.isprintable)
 bodies = st.dictionaries(texts, texts | st.integers(-(2**40), 2**40) | st.booleans() | st.lists(texts), max_size=3)
 entries = st.builds(
     ModelEntry,
@@ -186,11 +187,12 @@ entries = st.builds(
         lambda name: name not in ("human", "bot", "replay", "openai", "vllm", "transformers", "llamacpp")
     ),
     backend=st.sampled_from(["openai", "vllm", "transformers", "llamacpp"]),
-    model=words,
+    model=shown,
     sampling=st.fixed_dictionaries({}, optional={"temperature": st.floats(0, 10).map(abs), "stop": st.tuples(words)}),
     extra_body=bodies,
     assist=st.none() | st.booleans(),
-    revision=texts,
+    revision=st.just("") | shown,
+    price_in=st.none() | st.floats(0, 1e6).map(abs),
     description=texts,
 )
 
