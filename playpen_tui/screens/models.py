@@ -132,7 +132,7 @@ class ModelsScreen(Screen[None]):
             box.add_option(Option(head, disabled=True))
             numbers.append(None)
             for number in rows:
-                box.add_option(Option(self._row(self._known[number], width), id=str(number)))
+                box.add_option(Option(Content("").join([self._row(self._known[number], width)]), id=str(number)))
                 numbers.append(number)
             if not rows:
                 box.add_option(Option(Content.styled(f"  {short(empty, width)}", "$secondary"), disabled=True))
