@@ -244,9 +244,23 @@ async def test_server_errors_are_retried_then_said(server, heard):
 
 
 async def test_a_request_that_is_not_taken_is_quoted_and_not_retried(server, heard):
-    server.scripts["m"] = lambda reply: reply.error(400, "the request exceeds the available context size")
+    server.scripts["m"] = lambda reply: reply.error(400, "top_p must be below 1")
     error = await failure(client(server), heard)
-    assert error.kind == "rejected" and "context size" in error.message and server.count("m") == 1
+    assert error.kind == "rejected" and "top_p must" in error.message and server.count("m") == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the request exceeds the available context size",
+        "This model's maximum context length is 512 tokens. However, you requested 6024 tokens",
+        "Requested tokens exceed context_length_exceeded",
+    ],
+)
+async def test_a_dialogue_that_does_not_fit_is_named_as_such_and_not_retried(server, heard, said):
+    server.scripts["m"] = lambda reply: reply.error(400, said)
+    error = await failure(client(server), heard)
+    assert error.kind == "too_long" and said[:40] in error.message and server.count("m") == 1
 
 
 async def test_silence_is_a_timeout(server, heard):

@@ -15,7 +15,6 @@ from players.spec import BACKENDS, SAMPLING, PlayerSpec, SpecError, check_settin
         ("human", PlayerSpec("human")),
         ("human:Ann Lee", PlayerSpec("human", "Ann Lee")),
         ("human@7F-QX", PlayerSpec("human", code="7F-QX")),
-        ("human@", PlayerSpec("human", code="new")),
         ("bot", PlayerSpec("bot")),
         ("bot:random", PlayerSpec("bot", "random")),
         ("replay:01JD", PlayerSpec("replay", "01JD")),
@@ -31,6 +30,11 @@ from players.spec import BACKENDS, SAMPLING, PlayerSpec, SpecError, check_settin
 def test_every_form_of_the_table(text, wanted):
     spec = parse(text)
     assert spec == wanted and str(spec) == text.strip() and parse(str(spec)) == spec
+
+
+def test_a_seat_for_another_terminal_needs_no_code_of_ones_own():
+    assert parse("human@") == parse("human@new") == PlayerSpec("human", code="new")
+    assert str(parse("human@")) == "human@new"
 
 
 def test_settings_are_typed_and_come_back_as_written():
