@@ -42,11 +42,17 @@ lint: $(VENV)/.dev  ## Style, types and import contracts
 bench: $(VENV)/.dev clem  ## Run the benchmarks of docs/benchmarks.md; each prints JSON
 	$(BIN)/python -m bench.engine --peer $(VENV)-clem/bin/python
 	$(BIN)/python -m bench.recording --peer $(VENV)-clem/bin/python
+	$(BIN)/python -m bench.browse
 	$(BIN)/python -m bench.assisted
+	$(BIN)/python -m bench.spectate
+	$(BIN)/python -m bench.dataset
 
 bench-smoke: $(VENV)/.dev  ## The same, small, without peers
 	$(BIN)/python -m bench.engine --smoke
 	$(BIN)/python -m bench.recording --smoke
+	$(BIN)/python -m bench.browse --smoke
+	$(BIN)/python -m bench.spectate --smoke
+	$(BIN)/python -m bench.dataset --smoke
 
 clem: $(VENV)-clem/.done  ## Make the environment of clemcore, the peer of the benchmarks
 

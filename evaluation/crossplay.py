@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.intervals import Estimate, clustered_mean, wilson
+from evaluation.intervals import Estimate, clustered_mean, clustered_rate
 from store.records import OutcomeRow
 
 
@@ -50,11 +50,18 @@ def cell(rows: Sequence[OutcomeRow], seed: int = 0) -> Cell:
             clusters[row.key].append(row.main)
     return Cell(
         n,
-        wilson(sum(row.outcome != "aborted" for row in rows), n),
-        wilson(sum(row.outcome == "success" for row in rows), n),
+        _rate((row.key, row.outcome != "aborted") for row in rows),
+        _rate((row.key, row.outcome == "success") for row in rows),
         clustered_mean(clusters, seed) if clusters else None,
         tuple(row.episode for row in rows),
     )
+
+
+def _rate(held: Iterable[tuple[str, bool]]) -> Estimate:
+    clusters: dict[str, list[bool]] = defaultdict(list)
+    for key, holds in held:
+        clusters[key].append(holds)
+    return clustered_rate(clusters)
 
 
 def matrix(outcomes: Iterable[OutcomeRow]) -> Matrix:

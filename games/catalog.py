@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -109,6 +109,21 @@ def get(name: str) -> Game:
     if name in (found := _files()):
         return load(found[name])
     raise UnknownGame(f"no game {name!r}; {nearest(name, names())}")
+
+
+def beside(trained: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those of these games that can be played here, and one built-in game of each family that none of them is of.
+
+    clembench's own games count as ours of the same name: `clem:taboo` is played as `taboo`.
+    """
+    known = names()
+    here = tuple(dict.fromkeys(name for one in trained if (name := one.removeprefix("clem:")) in known))
+    families = {get(name).family_name for name in here}
+    others: dict[str, str] = {}
+    for name in BUILT_IN:
+        if (family := get(name).family_name) not in families:
+            others.setdefault(family, name)
+    return here, tuple(others.values())
 
 
 def by_hash(key: str) -> Split:

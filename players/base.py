@@ -85,6 +85,10 @@ class Reply:
     assisted: bool = False
     logged: bool = False
     """It is in the log already: another process wrote it."""
+    candidate: str | None = None
+    """The logged candidate that it says, from which a branch goes on."""
+    by: Identity | None = None
+    """Whose words they are, where it is not the player who was asked: a person wrote something else in its place."""
 
 
 @dataclass(frozen=True, slots=True)

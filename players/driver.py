@@ -91,6 +91,6 @@ async def _turn(
         raise
     await keep(but=reply.call)
     after = match.play(reply.text)
-    await log.turn(episode, after, after.steps[-1], player.identity, reply)
+    await log.turn(episode, after, after.steps[-1], reply.by or player.identity, reply)
     emit(Said(role, reply))
     return after

@@ -9,7 +9,7 @@ committed the turn. `Beside` is a player of this process that waits for both, si
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from games.engine import Message
 from players.base import Ask, Identity, Player, PlayerError, Reply, Thinking
@@ -39,19 +39,29 @@ class Elsewhere:
         except TimeoutError as error:
             late = f"nobody spoke as {ask.role} for {ask.deadline or 0:g} s: wait longer, or give the seat to another"
             raise PlayerError("timeout", late) from error
-        name = OPEN if turn.player.startswith("human") else turn.player
+        self.speaks(turn.player)
+        return Reply(turn.text, ms=turn.ms, logged=True)
+
+    def speaks(self, name: str) -> None:
+        """This player spoke there."""
+        name = OPEN if name.startswith("human") else name
         if name != self.identity.name:
             self.identity = Identity(kind="replay", name=name)
-        return Reply(turn.text, ms=turn.ms, logged=True)
 
 
 class Beside:
-    """A player of this process at a seat for which another may speak too: the first turn that is committed counts."""
+    """A player of this process at a seat for which another may speak too: the first turn that is committed counts.
 
-    def __init__(self, player: Player, watch: Watch, episode: str) -> None:
+    `other` hears the name of whoever spoke there instead.
+    """
+
+    def __init__(
+        self, player: Player, watch: Watch, episode: str, other: Callable[[str], object] | None = None
+    ) -> None:
         self.player = player
         self.episode = episode
         self._watch = watch
+        self._other = other
 
     @property
     def identity(self) -> Identity:
@@ -71,4 +81,6 @@ class Beside:
             for task in (mine, theirs):
                 task.cancel()
             await asyncio.gather(mine, theirs, return_exceptions=True)
+        if self._other is not None:
+            self._other(turn.player)
         return Reply(turn.text, ms=turn.ms, logged=True)

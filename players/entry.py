@@ -7,7 +7,6 @@ other. A key has no place in any field: no sentence here repeats what may be one
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, cast
@@ -23,14 +22,24 @@ class RegistryError(ValueError):
     exit_code: ClassVar[int] = 1
 
 
+IT = "{it}"
+"""Stands in a message for the name of the field, which differs between file, options and form."""
+LIKE_A_KEY = f"{IT} holds what looks like a key, and keys do not belong in a file: name a variable instead"
+
+
 class BadField(RegistryError):
     """One field of an entry will not do; wrong usage. Never quotes what may be a key."""
 
     exit_code: ClassVar[int] = 2
 
     def __init__(self, key: str, message: str) -> None:
-        super().__init__(mask(message))
         self.key = key
+        self._message = mask(message)
+        super().__init__(self.called(key))
+
+    def called(self, name: str) -> str:
+        """The sentence, for those who know the field by this name."""
+        return self._message.replace(IT, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +86,10 @@ def checked(name: str, table: Mapping[str, Any]) -> ModelEntry:
             raise BadField(key, f"no key {key!r}; {nearest(key, _KEYS)}")
         kinds = _KINDS.get(key, (str,))
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            raise BadField(key, f"{key} must be {_SAID.get(kinds[0], 'a text')}")
+            raise BadField(key, f"{IT} must be {_SAID.get(kinds[0], 'a text')}")
     check_backend(table.get("backend", ""))
     if not table.get("model"):
-        raise BadField("model", "it needs model = the name, file or folder of the model there")
+        raise BadField("model", f"{IT} is missing: the name on the server, or the file or folder of the weights")
     if table.get("base_url"):
         check_address(table["base_url"])
     if table.get("api_key_env"):
@@ -113,8 +122,14 @@ def typed(given: Mapping[str, str], table: Mapping[str, Any] | None = None) -> d
 
 def read_settings(text: str) -> dict[str, Any]:
     """Decoding settings such as `temperature=0&max_tokens=300`; a space may stand for the `&`. Raises BadField."""
+    parts: list[str] = []
+    for word in text.split():
+        if "=" not in word and parts and parts[-1].rpartition("&")[2].startswith("stop="):
+            parts[-1] += f" {word}"  # the one setting that may hold spaces
+        else:
+            parts.append(word)
     try:
-        settings = parse("x?" + re.sub(r"\s+(?=\w+=)", "&", text.strip())).settings
+        settings = parse("x?" + "&".join(parts)).settings
     except SpecError as error:
         raise BadField("sampling", str(error)) from None
     return check_sampling(settings)
@@ -141,8 +156,8 @@ def check_name(name: str) -> str:
 def check_backend(backend: str) -> str:
     """The backend, if there is it. Raises BadField with the nearest."""
     if backend not in BACKENDS:
-        near = f"no backend {backend!r}; {nearest(backend, BACKENDS)} " if backend else ""
-        raise BadField("backend", f"{near}it needs backend = one of {', '.join(BACKENDS)}")
+        near = f", not {backend!r}; {nearest(backend, BACKENDS)}" if backend else ""
+        raise BadField("backend", f"{IT} must be one of {', '.join(BACKENDS)}{near}")
     return backend
 
 
@@ -151,15 +166,17 @@ def check_address(url: str) -> str:
     try:
         return base_url(url)
     except ValueError:
-        raise BadField("base_url", "base_url must be http://HOST:PORT/v1, without user, key or query") from None
+        raise BadField("base_url", f"{IT} must be http://HOST:PORT/v1, without user, key or query") from None
 
 
 def check_variable(name: str) -> str:
     """The name of a variable. Raises BadField, which does not repeat what may be a key."""
     try:
         return str(check_setting("api_key_env", name))
-    except SpecError as error:
-        raise BadField("api_key_env", str(error)) from None
+    except SpecError:
+        raise BadField(
+            "api_key_env", f"{IT} must be the name of an environment variable, such as OPENAI_API_KEY"
+        ) from None
 
 
 def check_price(key: str, value: Any) -> float:
@@ -169,7 +186,7 @@ def check_price(key: str, value: Any) -> float:
     except (TypeError, ValueError):
         price = math.nan
     if not 0 <= price <= 1_000_000:
-        raise BadField(key, f"{key} must be US dollars per million tokens, a number from 0")
+        raise BadField(key, f"{IT} must be US dollars per million tokens, a number from 0")
     return price + 0.0
 
 
@@ -178,9 +195,10 @@ def check_sampling(table: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in table.items():
         if key in ACCESS:
-            raise BadField("sampling", f"{key} is no sampling setting; it has a place of its own in the entry or spec")
+            place = "has a field of its own" if key in _KEYS else f"stands behind a name, as in NAME?{key}=…"
+            raise BadField("sampling", f"{key} is no decoding setting: it {place}")
         if key not in SAMPLING:
-            raise BadField("sampling", f"no sampling setting {key!r}; {nearest(key, list(SAMPLING))}")
+            raise BadField("sampling", f"no decoding setting {key!r}; {nearest(key, list(SAMPLING))}")
         if key == "stop":
             listed = cast(list[Any], value if isinstance(value, list | tuple) else [value])
             found[key] = tuple(_setting(key, one) for one in listed)
@@ -204,17 +222,15 @@ def refuse_keys(entry: ModelEntry) -> None:
         text = str(getattr(entry, key))
         refuse_key(key, text)
         if key != "description" and not text.isprintable():
-            raise BadField(key, f"{key} holds characters that cannot be shown")
-    if looks_like_key(repr(entry.extra_body)):
-        raise BadField(
-            "extra_body", "extra_body holds a key, and keys do not belong in a file: name a variable instead"
-        )
+            raise BadField(key, f"{IT} holds characters that cannot be shown")
+    for key in ("sampling", "extra_body"):
+        refuse_key(key, repr(getattr(entry, key)))
 
 
 def refuse_key(key: str, text: str) -> None:
     """Raise BadField where the text of a field is a key."""
     if looks_like_key(text) or (key == "api_key_env" and unlike_a_name(text)):
-        raise BadField(key, f"{key} looks like a key, and keys do not belong in a file: name a variable instead")
+        raise BadField(key, LIKE_A_KEY)
 
 
 def check_field(key: str, text: str) -> None:
@@ -232,9 +248,8 @@ def check_field(key: str, text: str) -> None:
     elif key == "api_key_env":
         check_variable(text)
     elif key != "description" and not text.isprintable():
-        raise BadField(key, f"{key} holds characters that cannot be shown")
-    if isinstance(table[key], str):
-        refuse_key(key, text)
+        raise BadField(key, f"{IT} holds characters that cannot be shown")
+    refuse_key(key, str(table[key]))
 
 
 def table_of(entry: ModelEntry) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from players import weights
 from players.backends.discovery import Server, discover
-from players.masking import HIDDEN, mask, mask_address, mask_all, unlike_a_name
+from players.masking import mask, mask_address, mask_all, variable_shown
 from players.opening import reach
 from players.registry import ModelEntry, Registry, data_dir
 from players.spec import PlayerSpec, SpecError, parse
@@ -59,7 +59,7 @@ def _built_in_trouble() -> str:
 def _key_trouble(entry: ModelEntry) -> str:
     variable, there = key_of(entry)
     needed = bool(variable) and reach(entry, {}).needed
-    return f"set the variable {variable}" if needed and not there else ""
+    return f"set the variable {variable_shown(variable)}" if needed and not there else ""
 
 
 async def served() -> list[Known]:
@@ -131,15 +131,15 @@ def as_json(known: Known) -> dict[str, Any]:
         "source": entry.source,
         "where": known.where,
         "ready": not known.trouble,
-        "trouble": known.trouble,
+        "trouble": mask(known.trouble, names),
         "base_url": mask_address(entry.base_url, names),
-        "api_key_env": HIDDEN if unlike_a_name(variable) else mask(variable),
+        "api_key_env": variable_shown(variable),
         "key": ("set" if there else "not set") if variable else None,
         "sampling": mask_all(entry.sampling, names),
         "extra_body": mask_all(entry.extra_body, names),
         "adapter": mask(entry.adapter, names),
         "assist": entry.assist,
-        "revision": entry.revision,
+        "revision": mask(entry.revision, names),
         "price_in": entry.price_in,
         "price_out": entry.price_out,
         "description": mask(entry.description, names),
@@ -151,7 +151,7 @@ def details(known: Known) -> list[tuple[str, str]]:
     entry = known.entry
     variable, there = key_of(entry)
     names = [variable] if variable else []
-    shown = HIDDEN if unlike_a_name(variable) else mask(variable)
+    shown = variable_shown(variable)
     remote = entry.backend in ("openai", "vllm")
     rows = [
         ("spec", mask(known.spec, names)),

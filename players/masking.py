@@ -25,10 +25,12 @@ _LOOKS = re.compile(
     r"|(?<=[Bb]earer )\S{6,}"
 )
 _IN_ADDRESS = re.compile(
-    r"(?<=://)[^/\s@]+(?=@)|(?<=[?&])(?![\w.-]*_env=)(?:[\w.-]*(?:key|token|secret|sig)[\w.-]*=)[^&\s]+", re.I
+    r"(?<=://)[^/\s@]+(?=@)|(?<=[?&])(?![\w.-]*_env=|max_\w*tokens=)(?:[\w.-]*(?:key|token|secret|sig)[\w.-]*=)[^&\s]+",
+    re.I,
 )
 _SEGMENT = re.compile(r"(?=[^/]*\d)(?=[^/]*[A-Za-z])[A-Za-z0-9_-]{24,}")
-_KEYED = re.compile(r"authorization|api[-_]?key|token|secret|password|cookie", re.IGNORECASE)
+_KEYED = re.compile(r"authorization|api[-_]?key|token$|secret|password|cookie", re.IGNORECASE)
+"""Names under which keys stand in tables; `max_tokens` and `first_token_ms` are none of them."""
 
 
 def key_values(names: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> list[str]:
@@ -72,6 +74,11 @@ def looks_like_key(text: str) -> bool:
 def unlike_a_name(variable: str) -> bool:
     """Whether what stands where a variable's name should is more like a key: long, mixed, and no variable here."""
     return variable not in os.environ and _SEGMENT.fullmatch(variable) is not None and variable != variable.upper()
+
+
+def variable_shown(variable: str) -> str:
+    """The name of a variable as it may be shown: hidden where it looks like the key itself."""
+    return HIDDEN if unlike_a_name(variable) else mask(variable)
 
 
 def may_be_key(text: str) -> bool:

@@ -24,8 +24,9 @@ from players.backends.chat import PARALLEL, ChatClient, Client, is_loopback
 from players.base import Identity, Player, PlayerError
 from players.environments import worker_python
 from players.human import HumanPlayer
+from players.masking import variable_shown
 from players.model import ModelPlayer
-from players.ports import History
+from players.ports import ERASED, History
 from players.registry import LLAMA, ModelEntry, NoSuchModel, Registry, UnknownPlayer, data_dir
 from players.scripted import BotPlayer, ReplayPlayer
 from players.spec import ACCESS, PlayerSpec, parse
@@ -100,6 +101,8 @@ def _replay(name: str, game: Game, role: Role, history: History | None, language
         raise UnknownPlayer(str(error.args[0] if error.args else error)) from error
     if episode.game != game.name:
         raise UnknownPlayer(f"episode {episode.id} is of {episode.game}, not of {game.name}; name one of {game.name}")
+    if ERASED in episode.texts:
+        raise UnknownPlayer(f"what was said in episode {episode.id} was erased on request; name another")
     spoken = episode.instance.get("language", language)
     if spoken != language:
         raise UnknownPlayer(f"episode {episode.id} is in {spoken!r}, this match in {language!r}; use --lang {spoken}")
@@ -259,12 +262,15 @@ def _remote(entry: ModelEntry, access: Mapping[str, Any]) -> ChatClient:
     if not secret.strip() and at.needed:
         raise PlayerError(
             "unauthorized",
-            f"{entry.name} needs a key in ${variable}: set that variable, or name another with ?api_key_env=NAME",
+            f"{entry.name} needs a key in ${variable_shown(variable)}: set that variable, or name another with"
+            " ?api_key_env=NAME",
         )
     more: dict[str, Any] = {"timeout": float(access["timeout"])} if "timeout" in access else {}
     more["vllm"] = entry.backend == "vllm"
     more["parallel"] = int(access.get("batch", 0)) or PARALLEL
-    return ChatClient(url, entry.model, secret or None, extra_body=entry.extra_body, key_env=variable, **more)
+    return ChatClient(
+        url, entry.model, secret or None, extra_body=entry.extra_body, key_env=variable_shown(variable), **more
+    )
 
 
 async def _served(client: ChatClient, entry: ModelEntry) -> None:

@@ -195,7 +195,7 @@ def jobs(plan: Plan, run: str = "") -> Iterator[Job]:
                 continue
             group += 1
             mine = (group - 1) % plan.shard[1] == plan.shard[0] - 1
-            seed = _number(plan.seed, game.name, number)
+            seed = mixed(plan.seed, game.name, number)
             siblings = plan.per_instance * len(seatings) > 1
             for seats in seatings:
                 for _ in range(plan.per_instance):
@@ -207,7 +207,7 @@ def jobs(plan: Plan, run: str = "") -> Iterator[Job]:
                             game=game,
                             instance=instances[number % len(instances)],
                             seed=seed,
-                            luck=_number(plan.seed, "luck", slot),
+                            luck=mixed(plan.seed, "luck", slot),
                             seats=seats,
                             group=f"{run}:{group}" if siblings else None,
                         )
@@ -227,7 +227,7 @@ def specs(plan: Plan) -> list[tuple[str, Game, Role]]:
 
 
 @lru_cache(maxsize=4096)
-def _number(*parts: object) -> int:
+def mixed(*parts: object) -> int:
     """A number below 2^31 from these parts, the same everywhere."""
     digest = hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") >> 1

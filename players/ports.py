@@ -12,6 +12,9 @@ from typing import Protocol
 from games.engine import Match, Role, Scores, Step
 from players.base import Call, Identity, PlayerError, Reply
 
+ERASED = "(erased)"
+"""What stands in the log where words were erased on request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -188,7 +188,8 @@ def _toml(path: Path) -> Entries:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise RegistryError(f"{path} cannot be read: {error}; mend it, or move it away") from error
+        why = error.strerror if isinstance(error, OSError) else error  # the rest of it names the file once more
+        raise RegistryError(f"{path} cannot be read: {why}; mend it, or move it away") from error
     return _entries(data, path)
 
 

@@ -16,7 +16,7 @@ from time import monotonic
 from typing import Literal, TypeAlias
 
 from games.engine import Game, Instance, Match, Role
-from players.base import Event, Failed, Player, PlayerError, Queued
+from players.base import Event, Failed, Identity, Player, PlayerError, Queued, Reply
 from players.driver import drive
 from players.gate import Gate, Gated, Limits
 from players.ports import NoRecorder, Place, Recorder
@@ -48,6 +48,19 @@ class Job:
     episode: str | None = None
     """The logged episode it goes on with, and the replies that were made in it."""
     texts: tuple[str, ...] = ()
+    parent: str | None = None
+    """The logged episode that it branches from at ply `fork`; `texts` begin with what was said there."""
+    fork: int = 0
+    first: First | None = None
+    """What is said at the fork, whoever sits there."""
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The candidate that a branch begins with, and who wrote it."""
+
+    who: Identity
+    reply: Reply
 
 
 @dataclass(slots=True)
@@ -142,6 +155,8 @@ class Lane:
             identities = {role: player.identity for role, player in self.seats.items()}
             self.episode = await recorder.begin(self.match, identities, place)
             self._scheduler.tell(self)
+        if self.job.first is not None and self.match.ply == self.job.fork:
+            await self._begin_with(self.job.first, recorder)
         task = self._task = asyncio.current_task()
         assert task is not None
         while self.state != "stopped":
@@ -163,6 +178,12 @@ class Lane:
                     raise
             finally:
                 self.queued = False
+
+    async def _begin_with(self, first: First, recorder: Recorder) -> None:
+        assert self.episode is not None
+        after = self.match.play(first.reply.text)
+        await recorder.turn(self.episode, after, after.steps[-1], first.who, first.reply)
+        self._advanced(after)
 
     async def _before(self) -> None:
         if not self._going.is_set():
@@ -195,6 +216,7 @@ class Scheduler:
 
     `run` names the run that the episodes belong to. Exceptions of `taken` mean that somebody else plays this episode,
     which is passed over; those of `fatal`, that the log cannot be written, which ends the run. All others cost a match.
+    Where there is `more` to come, the run goes on until `enough` says that all was added.
     """
 
     def __init__(
@@ -211,6 +233,7 @@ class Scheduler:
         planned: int | None = None,
         taken: tuple[type[Exception], ...] = (),
         fatal: tuple[type[Exception], ...] = (),
+        more: bool = False,
     ) -> None:
         self.lanes: OrderedDict[int, Lane] = OrderedDict()
         self.gates: dict[Hashable, Gate] = {}
@@ -230,6 +253,7 @@ class Scheduler:
         self._listeners: list[Callable[[Lane, Event | None], None]] = []
         self._news = asyncio.Event()
         self._finishing = False
+        self._more = more
         self._fault: BaseException | None = None
         self._began = 0.0
         self._live: dict[int, Lane] = {}
@@ -250,6 +274,16 @@ class Scheduler:
     def look(self) -> None:
         """See whether there is room for another match: somebody waits, or waits no longer."""
         self._news.set()
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Plan more matches, behind those that wait; what was planned in all is for the caller to say."""
+        self._jobs[:0] = list(jobs)[::-1]
+        self.look()
+
+    def enough(self) -> None:
+        """No more matches are added: the run ends with those that there are."""
+        self._more = False
+        self.look()
 
     def finish(self) -> None:
         """Begin no more matches; those under way end."""
@@ -282,7 +316,7 @@ class Scheduler:
                 self._count()
                 if not self._tasks and (self._fault or self._finishing or not await self._may_go_on()):
                     break
-                if self._tasks:
+                if self._tasks or (self._more and not self._jobs):
                     await self._wait()
         finally:
             for task in self._tasks:
@@ -305,7 +339,7 @@ class Scheduler:
     async def _may_go_on(self) -> bool:
         """Nothing is under way: whether jobs are left that some gate will let through, after its pause."""
         if not self._jobs:
-            return False
+            return self._more
         pauses = [
             max((gate.opens_in for gate in self._gates_of(job)), default=0.0)
             for job in self._jobs
@@ -382,10 +416,11 @@ class Scheduler:
     async def _play(self, lane: Lane) -> None:
         """One lane from its seats to its end."""
         job = lane.job
-        place = Place(run=self.run_id, slot=job.slot, group=job.group)
+        fork = None if job.parent is None else job.fork
+        place = Place(run=self.run_id, slot=job.slot, group=job.group, parent=job.parent, fork_ply=fork)
         try:
             for role, spec in job.seats.items():
-                lane.seats[role] = await self._seat(spec, job, role)
+                lane.seats[role] = await self.seated(spec, job, role)
             await lane.play(self._recorder, place)
             if lane.state != "stopped":
                 lane.state = "done"
@@ -434,7 +469,8 @@ class Scheduler:
     def _key(self, job: Job, role: Role, spec: str) -> tuple[str, str, str, Role]:
         return spec, job.game.name, job.instance.language, role
 
-    async def _seat(self, spec: str, job: Job, role: Role) -> Player:
+    async def seated(self, spec: str, job: Job, role: Role) -> Player:
+        """The player of a spec for a role of a job, behind its gate. Raises what `seating` raises."""
         key = self._key(job, role, spec)
         if key not in self._players:
             self._players[key] = self.gated(await self._seating(spec, job, role))

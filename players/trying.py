@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 from games.engine import Message
 from players.backends.chat import Client
 from players.base import Call, Called, Emit, Event, PlayerError, Token, silent
+from players.known import key_names
+from players.masking import mask
 from players.opening import open_model
 from players.registry import Registry
 
@@ -101,6 +103,8 @@ async def try_spec(
 ) -> Trial:
     """Open the model of this spec and try it. Raises SpecError and UnknownPlayer; what fails later is in the trial.
 
+    A server may say again what was sent to it: the text of the trial is without keys.
+
     `hear` is told of each step when it begins (`running`) and when it is over, `emit` of the tokens of the second.
     """
     hear(Step("ping", "running"))
@@ -115,7 +119,8 @@ async def try_spec(
         trial = await try_model(player.client, player.sampling, hear=hear, emit=emit, patience=patience, began=began)
     finally:
         await player.aclose()
-    return replace(trial, model=spec, revision=player.identity.revision)
+    names = key_names(registry.entries.values())
+    return replace(trial, model=spec, revision=player.identity.revision, text=mask(trial.text, names))
 
 
 async def try_model(

@@ -12,18 +12,38 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
 from textual.filter import LineFilter
+from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from playpen_tui.actions import Action, bindings, of
-from playpen_tui.messages import Go, Look, Sit
-from playpen_tui.screens.dialogs import Choose, TextDialog, help_text
+from playpen_tui.messages import (
+    Adjudicate,
+    Agree,
+    Behind,
+    Evaluate,
+    Find,
+    Follow,
+    Fork,
+    Go,
+    Judge,
+    Look,
+    NewTraining,
+    OpenTraining,
+    Overlay,
+    Read,
+    Sit,
+    TakePart,
+    Weigh,
+)
+from playpen_tui.screens.dialogs import Choose, Prompt, TextDialog, help_text
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.text import ControlFilter, one_line
 from playpen_tui.theme import THEMES
 from playpen_tui.workbench import Workbench, expected, question
 
 if TYPE_CHECKING:
+    from playpen_tui.figures import Asked
     from playpen_tui.stands import LiveStand
     from playpen_tui.watching import Stand, Watch
 
@@ -45,17 +65,26 @@ class PlaypenApp(App[int]):
     """
 
     def __init__(
-        self, bench: Workbench, setup: Setup | None = None, *, picker: bool = False, watch: Watch | None = None
+        self,
+        bench: Workbench,
+        setup: Setup | None = None,
+        *,
+        picker: bool = False,
+        watch: Watch | None = None,
+        first: Message | None = None,
     ) -> None:
         super().__init__()
+        self._first = first
         self._picker = picker
         self._watch = watch
+        self._evaluated: set[str] = set()
         self.live: LiveStand | None = None
         """The run that this process plays, also while nobody looks."""
         self._playing: asyncio.Task[None] | None = None
         self.bench = bench
         self._wanted = setup
         self._home: Screen[None] | None = None
+        self._sought = ""
         self.last: Sitting | None = None
 
     def get_line_filters(self) -> list[LineFilter]:
@@ -77,11 +106,16 @@ class PlaypenApp(App[int]):
             self.post_message(Look(self._watch))
         elif self._picker:
             self.post_message(Go("pick"))
+        elif self._first is not None:
+            self.post_message(self._first)
 
     # ways
 
     async def on_go(self, message: Go) -> None:
-        """To Home, to the picker or to the models; whatever lay above Home is closed."""
+        """To Home, the picker, the models, the list of episodes or the results; whatever lay above Home is closed."""
+        if message.where == "back":
+            await self.pop_screen()
+            return
         await self._to_home()
         if message.where == "pick":
             from playpen_tui.screens.pick import PickScreen
@@ -92,6 +126,213 @@ class PlaypenApp(App[int]):
             from playpen_tui.screens.models import ModelsScreen
 
             await self.push_screen(ModelsScreen(self.bench))
+        elif message.where == "results":
+            await self._weigh(None)
+        elif message.where == "trainings":
+            from playpen_tui.screens.trainings import TrainingsScreen
+
+            await self.push_screen(TrainingsScreen(self.bench))
+        elif message.where == "queues":
+            from playpen_tui.screens.queues import QueuesScreen
+
+            await self.push_screen(QueuesScreen(self.bench))
+        elif message.where == "stands":
+            from playpen_tui.screens.stands import StandsScreen
+
+            await self.push_screen(StandsScreen(self.bench))
+        elif message.where == "browse":
+            self.post_message(Find(self._sought))
+
+    async def on_weigh(self, message: Weigh) -> None:
+        """To the results; whatever lay above Home is closed."""
+        await self._to_home()
+        await self._weigh(message.asked)
+
+    async def _weigh(self, asked: Asked | None) -> None:
+        from playpen_tui.screens.results import ResultsScreen
+
+        await self.push_screen(ResultsScreen(self.bench, asked))
+
+    def on_behind(self, message: Behind) -> None:
+        """Over the screen that shows a number, the episodes behind it."""
+        from playpen_tui.screens.episodes import open_episodes
+
+        open_episodes(self, self.bench, message.filters, message.title)
+
+    async def on_read(self, message: Read) -> None:
+        """Over the screen that names it, an episode."""
+        from playpen_tui.browsing import Browsing
+        from playpen_tui.screens.episode import EpisodeScreen
+
+        browsing = Browsing(await self.bench.log())
+        await self.push_screen(EpisodeScreen(self.bench, browsing, message.episode), lambda _: browsing.close())
+
+    def on_find(self, message: Find) -> None:
+        """To the list of episodes."""
+        self.run_worker(self._browse(message), group="sit", exclusive=True, exit_on_error=False)
+
+    async def _browse(self, message: Find) -> None:
+        from playpen_tui.browsing import Browsing
+        from playpen_tui.screens.browse import BrowseScreen
+        from playpen_tui.screens.episode import EpisodeScreen
+        from store.query import parse
+
+        try:
+            query = parse(message.query)
+            browsing = Browsing(await self.bench.log())
+        except expected() as error:
+            self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+            return
+        await self._to_home()
+        await self.push_screen(BrowseScreen(self.bench, browsing, query, self._seek))
+        if len(message.episodes) == 2:
+            from playpen_tui.screens.compare import CompareScreen
+
+            await self.push_screen(CompareScreen(*[await browsing.dossier(id) for id in message.episodes]))
+        elif message.episodes:
+            await self.push_screen(EpisodeScreen(self.bench, browsing, message.episodes[0]))
+
+    def _seek(self, query: str) -> None:
+        """Remember what was looked for last, for when one comes back from Home."""
+        self._sought = query
+
+    async def on_follow(self, message: Follow) -> None:
+        """Trace something, on top of whatever is open."""
+        from playpen_tui.screens.trace import TraceScreen
+
+        await self.push_screen(TraceScreen(self.bench, message.node))
+
+    async def on_fork(self, message: Fork) -> None:
+        """The branches of a turn, on top of whatever is open."""
+        from playpen_tui.screens.branches import BranchesScreen
+
+        await self.push_screen(BranchesScreen(self.bench, message.episode, message.ply, message.wish))
+
+    async def on_open_training(self, message: OpenTraining) -> None:
+        """To its dashboard."""
+        from playpen_tui.screens.training import TrainingScreen
+
+        if message.instead:
+            await self.pop_screen()
+        await self.push_screen(TrainingScreen(self.bench, message.training))
+
+    async def on_new_training(self, message: NewTraining) -> None:
+        """To the wizard."""
+        from playpen_tui.screens.train_wizard import TrainwizardScreen
+
+        await self.push_screen(TrainwizardScreen(self.bench, message.wish))
+
+    def on_judge(self, message: Judge) -> None:
+        """To the pairs of a queue."""
+        self.run_worker(self._judge(message), group="sit", exclusive=True, exit_on_error=False)
+
+    async def _judge(self, message: Judge) -> None:
+        from playpen_tui.judging import open_judging
+        from playpen_tui.screens.annotate import AnnotateScreen
+
+        try:
+            if message.judge is not None or await self._may_judge():
+                judging = await open_judging(self.bench, message.queue, message.judge)
+                await self.push_screen(AnnotateScreen(self.bench, judging))
+        except expected() as error:
+            self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+
+    async def _may_judge(self) -> bool:
+        """Whether verdicts of who sits here may be written; asks where it was never asked."""
+        if not await self.bench.needs_consent():
+            return True
+        answer = await self.push_screen_wait(Choose(*question("en")))
+        if answer is None:
+            return False
+        await self.bench.give_consent(answer)
+        if answer == "none":
+            self.notify("verdicts are only of use in the log; without it there is nothing to judge", markup=False)
+        return answer != "none"
+
+    async def on_agree(self, message: Agree) -> None:
+        """To how well the judges of a queue agree."""
+        from playpen_tui.screens.agreement import AgreementScreen
+
+        await self.push_screen(AgreementScreen(self.bench, message.queue))
+
+    def on_adjudicate(self, message: Adjudicate) -> None:
+        """To what people judged differently."""
+        self.run_worker(self._adjudicate(message), group="sit", exclusive=True, exit_on_error=False)
+
+    async def _adjudicate(self, message: Adjudicate) -> None:
+        from playpen_tui.judging import disputed
+        from playpen_tui.screens.adjudicate import AdjudicateScreen
+
+        try:
+            found = await disputed(self.bench, message.queue)
+            if not found:
+                self.notify("nothing is disputed here: where people judged, they agree", markup=False, timeout=4)
+            elif await self._may_judge():
+                await self.push_screen(AdjudicateScreen(self.bench, message.queue, found))
+        except expected() as error:
+            self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+
+    def on_overlay(self, message: Overlay) -> None:
+        """Ask for another training, and lay their curves over each other."""
+        self.run_worker(self._overlay(message.training), group="sit", exclusive=True, exit_on_error=False)
+
+    async def _overlay(self, training: str) -> None:
+        from playpen_tui import trainings
+        from playpen_tui.screens.train_compare import TraincompareScreen
+
+        log = await self.bench.log()
+        found = [item.row for item in await asyncio.to_thread(trainings.listed, log) if item.row.id != training]
+        if not found:
+            self.notify("there is only one training; a second one is needed to compare with", markup=False)
+            return
+        answers = [
+            (row.id, one_line(f"{trainings.name_of(row)}   {row.method.upper()} on {row.base}   {row.created_at[:16]}"))
+            for row in found
+        ]
+        answer = await self.push_screen_wait(Choose("Its curves beside those of", answers))
+        if answer is not None:
+            await self.push_screen(TraincompareScreen(self.bench, (training, answer)))
+
+    def on_evaluate(self, message: Evaluate) -> None:
+        """Base and result of a training, head to head."""
+        self.run_worker(self._evaluate(message.training), group="evaluate", exit_on_error=False)
+
+    async def _evaluate(self, training: str) -> None:
+        from playpen_tui import beginning, evaluating
+        from playpen_tui.figures import Asked
+        from store import trainings
+
+        log = await self.bench.log()
+        row = await asyncio.to_thread(trainings.get, log, training)
+        if row.result is None:
+            self.notify("nothing has come out of this training yet", markup=False)
+            return
+        if training in self._evaluated:
+            self.notify("base and result are playing; the comparison opens when they have", markup=False)
+            return
+        name = one_line(row.result, 40)
+        if row.folder is not None and not (Path(row.folder) / evaluating.FILE).is_file():
+            many = f"play {evaluating.INSTANCES} instances of each game and role now, beside what you do"
+            answers = (("play", many), ("show", "show what was played so far"))
+            chosen = await self.push_screen_wait(
+                Choose(f"{name} and its base have not played the same validation instances yet.", answers)
+            )
+            if chosen is None:
+                return
+            if chosen == "play":
+                self._evaluated.add(training)
+                self.notify("base and result play; this goes on where you leave", markup=False)
+                try:
+                    await beginning.evaluate(self.bench.path, training)
+                except beginning.CannotCount as error:
+                    self.notify(str(error), severity="error", markup=False)
+                    return
+                finally:
+                    self._evaluated.discard(training)
+                if getattr(self.screen, "training", None) != training:
+                    self.notify(f"{name} and its base have played; e in its training compares them", markup=False)
+                    return
+        await self._weigh(Asked(names=(row.result, row.base)))
 
     async def _to_home(self) -> None:
         while len(self.screen_stack) > 1 and self.screen is not self._home:
@@ -123,11 +364,26 @@ class PlaypenApp(App[int]):
         self.last = sitting
         await self.push_screen(PlayScreen(sitting, self.bench))
 
+    def on_take_part(self, message: TakePart) -> None:
+        """Into a study."""
+        self.run_worker(self._take_part(message), group="sit", exclusive=True, exit_on_error=False)
+
+    async def _take_part(self, message: TakePart) -> None:
+        from playpen_tui.screens.study import StudyScreen
+
+        try:
+            message.taking = await message.begin(self.bench)
+        except expected() as error:
+            self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
+            return
+        await self._to_home()
+        await self.push_screen(StudyScreen(message.taking))
+
     def on_look(self, message: Look) -> None:
         """To the stands."""
-        self.run_worker(self._look(message.what), group="sit", exclusive=True, exit_on_error=False)
+        self.run_worker(self._look(message.what, message.over), group="sit", exclusive=True, exit_on_error=False)
 
-    async def _look(self, what: Watch) -> None:
+    async def _look(self, what: Watch, over: bool) -> None:
         from playpen_tui.screens.spectate import SpectateScreen
         from playpen_tui.stands import LiveStand, open_stand
 
@@ -147,8 +403,9 @@ class PlaypenApp(App[int]):
             self.live = stand
             self._playing = asyncio.ensure_future(stand.follow())
             self._playing.add_done_callback(self._played)
-        await self._to_home()
-        await self.push_screen(SpectateScreen(self.bench, stand))
+        if not over:
+            await self._to_home()
+        await self.push_screen(SpectateScreen(self.bench, stand, over=over))
 
     def _played(self, playing: asyncio.Task[None]) -> None:
         """The run is over, or the log could not be written."""
@@ -177,11 +434,15 @@ class PlaypenApp(App[int]):
     # keys
 
     def _places(self, screen: Screen[Any]) -> list[tuple[str, list[Action]]]:
-        name = type(screen).__name__.removesuffix("Screen").lower()
-        name = "dialog" if isinstance(screen, TextDialog | Choose) else name
+        name = type(screen).__name__.removesuffix("Screen").removesuffix("Dialog").lower()
+        name = "dialog" if isinstance(screen, TextDialog | Choose | Prompt) or name == "correct" else name
         groups = [(f"On this screen ({name})", [*(of("line") if name == "play" else ()), *of(name)])]
         if name == "play":
             groups.append(("When the game is over", of("end")))
+        if name == "browse":
+            groups.append(("In the list", of("rows")))
+        if screen.query("TurnCursor"):
+            groups.append(("On a turn", of("turn")))
         return [*(group for group in groups if group[1]), ("Everywhere", of("app"))]
 
     def action_help(self) -> None:
@@ -231,4 +492,6 @@ class PlaypenApp(App[int]):
         elif action.place == "line":
             lines = [widget for widget in screen.query("Line, Options") if widget.is_on_screen]
             node = screen.focused if screen.focused in lines else next(iter(lines), None)
+        elif action.place in ("rows", "turn"):
+            node = next(iter(screen.query("Rows" if action.place == "rows" else "TurnCursor")), None)
         return node if node is not None and node.check_action(action.name, ()) else None

@@ -2,31 +2,78 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from textual.message import Message
 
 from playpen_tui.sitting import Setup
 
 if TYPE_CHECKING:
+    from playpen_tui.beginning import Wish
+    from playpen_tui.branching import BranchWish
+    from playpen_tui.figures import Asked
+    from playpen_tui.study import Taking
     from playpen_tui.watching import Watch
+    from playpen_tui.workbench import Workbench
+    from store.filters import Filters
+    from store.trace import Node
+
+
+Place: TypeAlias = Literal["home", "pick", "models", "stands", "browse", "results", "trainings", "queues", "back"]
+"""Where one can go; `back` is the screen below."""
 
 
 class Go(Message):
-    """Go to a place; to the picker with a partner, if one was chosen already."""
+    """Go to a place, such as the list of what can be watched; to the picker with a partner, if one was chosen."""
 
-    def __init__(self, where: Literal["home", "pick", "models"], partner: str | None = None) -> None:
+    def __init__(self, where: Place, partner: str | None = None) -> None:
         super().__init__()
-        self.where: Literal["home", "pick", "models"] = where
+        self.where: Place = where
         self.partner = partner
 
 
-class Look(Message):
-    """Go to the stands and watch this."""
+class Weigh(Message):
+    """Go to the results, and show these."""
 
-    def __init__(self, what: Watch) -> None:
+    def __init__(self, asked: Asked) -> None:
+        super().__init__()
+        self.asked = asked
+
+
+class Behind(Message):
+    """Show the episodes behind a number, over the screen that has it."""
+
+    def __init__(self, filters: Filters, title: str) -> None:
+        super().__init__()
+        self.filters = filters
+        self.title = title
+
+
+class Read(Message):
+    """Open one episode, over whatever is open."""
+
+    def __init__(self, episode: str) -> None:
+        super().__init__()
+        self.episode = episode
+
+
+class Find(Message):
+    """Go to the list of episodes with this query; one of `episodes` is opened at once, two are compared."""
+
+    def __init__(self, query: str = "", episodes: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.query = query
+        self.episodes = episodes
+
+
+class Look(Message):
+    """Go to the stands and watch this. `over` keeps the screen below, and leaving the stands leads back to it."""
+
+    def __init__(self, what: Watch, over: bool = False) -> None:
         super().__init__()
         self.what = what
+        self.over = over
 
 
 class Sit(Message):
@@ -36,3 +83,89 @@ class Sit(Message):
         super().__init__()
         self.setup = setup
         self.avoid = avoid
+
+
+class Follow(Message):
+    """Trace this: where it comes from, and what came of it."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+
+
+class OpenTraining(Message):
+    """Watch this training, over the list of trainings; `instead` of the screen that began it."""
+
+    def __init__(self, training: str, instead: bool = False) -> None:
+        super().__init__()
+        self.training = training
+        self.instead = instead
+
+
+class NewTraining(Message):
+    """Open the wizard, over whatever is open; its fields begin as this."""
+
+    def __init__(self, wish: Wish | None = None) -> None:
+        super().__init__()
+        self.wish = wish
+
+
+class Fork(Message):
+    """Open the branches of this turn, over whatever is open; where there is a wish, begin with it."""
+
+    def __init__(self, episode: str, ply: int, wish: BranchWish | None = None) -> None:
+        super().__init__()
+        self.episode = episode
+        self.ply = ply
+        self.wish = wish
+
+
+class Overlay(Message):
+    """Lay the curves of this training over another's, which is asked for."""
+
+    def __init__(self, training: str) -> None:
+        super().__init__()
+        self.training = training
+
+
+class Evaluate(Message):
+    """Base and result of this training against each other."""
+
+    def __init__(self, training: str) -> None:
+        super().__init__()
+        self.training = training
+
+
+class TakePart(Message):
+    """Let somebody take part in a study, step by step."""
+
+    def __init__(self, begin: Callable[[Workbench], Awaitable[Taking]]) -> None:
+        super().__init__()
+        self.begin = begin
+        self.taking: Taking | None = None
+        """Who takes part, once they do: for whoever sent the message."""
+
+
+class Judge(Message):
+    """Judge what waits in this queue (a name or an id), as this person, over whatever is open."""
+
+    def __init__(self, queue: str, judge: str | None = None) -> None:
+        super().__init__()
+        self.queue = queue
+        self.judge = judge
+
+
+class Adjudicate(Message):
+    """Decide what people judged differently in this queue, over whatever is open."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__()
+        self.queue = queue
+
+
+class Agree(Message):
+    """Show how well the judges of this queue agree, over whatever is open."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__()
+        self.queue = queue

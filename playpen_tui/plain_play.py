@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,12 +60,24 @@ class Keyboard:
             except RuntimeError:  # the game is over and its loop closed: nobody listens any more
                 return
 
+    def forget(self) -> None:
+        """Drop the lines that nobody asked for; the end of the input stays."""
+        ended = False
+        while not self._queue.empty():
+            ended = self._queue.get_nowait() is None or ended
+        if ended:
+            self._queue.put_nowait(None)
+
     async def line(self) -> str | None:
         """The next line, or None at the end of the input."""
         return await self._queue.get()
 
 
-class _Ended(Exception):
+class _Moved(Exception):
+    """Another terminal spoke for this seat, or the seat was given away, while somebody was asked here."""
+
+
+class Ended(Exception):
     """The input ended before the game did."""
 
 
@@ -84,12 +97,12 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
         for notice in bench.new_notices():
             print(f"playpen-tui: {notice}", file=sys.stderr)
         try:
-            await _Lines(sitting, keyboard, say).play()
+            await Lines(sitting, keyboard, say).play()
         except PlayerError as error:
             print(f"playpen-tui: {error.message}", file=sys.stderr)
             _go_on(sitting, bench)
             return 1
-        except _Ended:
+        except Ended:
             print("playpen-tui: the input ended before the game did", file=sys.stderr)
             _go_on(sitting, bench)
             return 1
@@ -116,7 +129,7 @@ async def _consent(keyboard: Keyboard, say: Callable[[str], None], language: str
             return answers[int(text) - 1][0]
 
 
-class _Lines:
+class Lines:
     """Prints what is new after every turn, and asks the person whose turn it is."""
 
     def __init__(self, sitting: Sitting, keyboard: Keyboard, say: Callable[[str], None]) -> None:
@@ -126,22 +139,26 @@ class _Lines:
         self._printed: set[int] = set()
         self._turn = asyncio.Event()
         self._eyes: str | None = sitting.viewer()
-        self._closed = False
+        self._moved = asyncio.Event()
+        self._stood = False
+        self._doubled = False
 
     async def play(self) -> None:
+        """Play to the end. Raises PlayerError, and Ended where the input ends first."""
         match = self.sitting.match
         self.say(f"{match.game.title}, {match.instance.experiment.replace('_', ' ')}")
         here = self.sitting.sitters()
         for role, player in self.sitting.players.items():
             assisted = ", assisted" if getattr(player, "assist", False) else ""
             self.say(f"{role}: {plain(here[role] if self.sitting.elsewhere(role) else player.identity.name)}{assisted}")
+        self._new_entries()  # what was said before the game was resumed or joined
         driver = asyncio.create_task(self.sitting.play(self._hear, self._advanced))
         asker = asyncio.create_task(self._ask_people())
         porter = asyncio.create_task(self._say_who_is_there())
         try:
             done, _ = await asyncio.wait({driver, asker}, return_when=asyncio.FIRST_COMPLETED)
             if asker in done and asker.exception() is not None:
-                raise asker.exception() or _Ended
+                raise asker.exception() or Ended
             await driver
             if porter.done():
                 porter.result()
@@ -157,6 +174,13 @@ class _Lines:
         """Say how open seats are taken, and whenever somebody comes or is gone."""
         shared = self.sitting.shared
         known: dict[str, bool] = {}
+        gone = ""
+        while shared is not None and self.sitting.setup.join:
+            host = await shared.host()
+            if bool(host.words) != bool(gone):
+                gone = host.words
+                self.say(f"-- {gone}: {shared.resume}" if gone else "-- whoever opened this table is back")
+            await asyncio.sleep(LOOK)
         while shared is not None and self.sitting.open_seats:
             for seat in await shared.seats():
                 if known.get(seat.code) != seat.there:
@@ -174,24 +198,37 @@ class _Lines:
             self.say(f"({event.role}: no reply)")
 
     def _advanced(self, match: Match) -> None:
+        sitting = self.sitting
+        if sitting.closed != self._stood:
+            self._stood = sitting.closed
+            told = "your seat was given to another player; you look on" if sitting.closed else "the seat is yours again"
+            self.say(f"-- {told}")
+            if not sitting.closed and sys.stdin.isatty():
+                self.keyboard.forget()
+        if sitting.doubled != self._doubled:
+            self._doubled = sitting.doubled
+            too = "was joined from another terminal, too: what is said first counts"
+            self.say(f"-- your seat {too if self._doubled else 'is yours alone again'}")
+        if sitting.unsaid:
+            self._not_sent(sitting.unsaid)
+            sitting.unsaid = ""
         self._new_entries()
-        if self.sitting.unsaid:
-            self.say(f"not sent, since another terminal spoke first: {plain(self.sitting.unsaid)}")
-            self.sitting.unsaid = ""
-        if self.sitting.setup.join and not self.sitting.humans and not self._closed:
-            self._closed = True
-            self.say("-- your seat was given to another player; you can still follow the game")
+        self._moved.set()
         self._turn.set()
+
+    def _not_sent(self, words: str) -> None:
+        why = "your seat was given away" if self.sitting.closed else "another terminal spoke first"
+        self.say(f"not sent, since {why}: {plain(words)}")
 
     def _new_entries(self) -> None:
         match = self.sitting.match
         names = self.sitting.names()
-        for entry in entries(match, None if match.over else self._eyes):
+        for entry in entries(match, None if match.over else self._eyes, self.sitting.speakers):
             if entry.ply in self._printed:
                 continue
             self._printed.add(entry.ply)
             extra = f" ({plain(entry.extra)})" if entry.extra else ""
-            self.say(f"{names[entry.role]}: {plain(entry.text)}{extra}")
+            self.say(f"{plain(entry.who or names[entry.role])}: {plain(entry.text)}{extra}")
             if entry.broken:
                 self.say(f"  not accepted: {plain(entry.broken)}")
 
@@ -212,33 +249,50 @@ class _Lines:
                     self.say(f"-- hand over to the {role}")
                 self._eyes = role
                 self._board()
-                await self._answer()
+                with suppress(_Moved):
+                    await self._answer()
             await self._turn.wait()
 
     async def _answer(self) -> None:
-        """Read until something can be said; another terminal may speak for this seat meanwhile."""
+        """Read until something can be said. Raises _Moved where another terminal speaks for this seat meanwhile."""
         ply = self.sitting.match.ply
         while True:
-            answers = {field.name: await self._field(field) for field in self.sitting.fields() if not field.optional}
-            for field in self.sitting.fields():
-                answers.setdefault(field.name, "")
-            if self.sitting.match.ply != ply or self.sitting.waiting_for is None:
-                words = " ".join(text for text in answers.values() if text)
-                self.say(f"not sent, since another terminal spoke first: {plain(words)}")
-                return
+            fields = self.sitting.fields()
+            answers: dict[str, str] = {}
+            for field in fields:
+                answers[field.name] = "" if field.optional else await self._field(field, ply)
             problems = self.sitting.say(answers)
             if not problems:
                 return
             for problem in problems:
                 self.say(f"not sent: {plain(problem)}")
 
-    async def _field(self, field: Field) -> str:
+    async def _line(self, ply: int) -> str | None:
+        """The next line of the input, while the seat is asked for this ply. Raises _Moved."""
+        reading = asyncio.ensure_future(self.keyboard.line())
+        moved = asyncio.ensure_future(self._moved.wait())
+        try:
+            while True:
+                await asyncio.wait((reading, moved), return_when=asyncio.FIRST_COMPLETED)
+                if self.sitting.match.ply != ply or self.sitting.waiting_for is None:
+                    if reading.done() and reading.result():
+                        self._not_sent(reading.result() or "")
+                    raise _Moved
+                if reading.done():
+                    return reading.result()
+                self._moved.clear()
+                moved = asyncio.ensure_future(self._moved.wait())
+        finally:
+            for task in (reading, moved):
+                task.cancel()
+
+    async def _field(self, field: Field, ply: int) -> str:
         options = f" ({', '.join(f'{n} {o}' for n, o in enumerate(field.options, 1))})" if field.options else ""
         self.say(f"{field.label}{options}:")
         while True:
-            line = await self.keyboard.line()
+            line = await self._line(ply)
             if line is None:
-                raise _Ended
+                raise Ended
             text = line.strip()
             if field.options and text.isdigit() and 1 <= int(text) <= len(field.options):
                 return field.options[int(text) - 1]

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from games.engine import Role
 from players.base import Player
@@ -40,17 +40,22 @@ class Wish:
     concurrency: int = 16
     limits: Limits = field(default_factory=Limits)
     record: bool = True
+    kind: Literal["self_play", "eval"] = "self_play"
+    """What the log calls the run; one that is evaluated is not resumed."""
 
 
 class SelfPlay:
     """A run that can be played: `async with` nothing, `await run()`, then read `scheduler.tally`."""
 
-    def __init__(self, plan: Plan, scheduler: Scheduler, log: Log | None, run: str, table: Table) -> None:
+    def __init__(
+        self, plan: Plan, scheduler: Scheduler, log: Log | None, run: str, table: Table, *, own: bool = True
+    ) -> None:
         self.plan = plan
         self.scheduler = scheduler
         self.run_id = run
         self._log = log
         self._table = table
+        self._own = own
 
     async def run(self) -> Tally:
         """Play it all. Raises LogError where the log cannot be written."""
@@ -64,7 +69,8 @@ class SelfPlay:
             beating.cancel()
             await asyncio.wait([beating])
             await self._beat(state)
-            await self._table.aclose()
+            if self._own:
+                await self._table.aclose()
 
     async def open(self, spec: str, job: Job, role: Role) -> Player:
         """A player for a seat that changes hands, behind the gate of its backend. Raises PlayerError and the like."""
@@ -133,9 +139,10 @@ class SelfPlay:
         )
 
 
-async def open_selfplay(bench: Workbench, wish: Wish) -> SelfPlay:
+async def open_selfplay(bench: Workbench, wish: Wish, table: Table | None = None) -> SelfPlay:
     """Everything that can be wrong is said here, before the first match: names, seats, instances, models that are gone.
 
+    A `table` that is given stays open behind the run: the next one finds its models loaded, and its owner closes it.
     Raises BadPlan, UnknownGame, UnknownInstance, UnknownPlayer, SpecError, PlayerError and LogError.
     """
     log = await bench.log() if wish.record or wish.resume else None
@@ -150,9 +157,10 @@ async def open_selfplay(bench: Workbench, wish: Wish) -> SelfPlay:
     if wish.resume is None and log is not None:
         config = {"plan": plan.as_json(), "fingerprint": fingerprint(plan), "planned": len(planned), "of": size(plan)}
         config |= {"concurrency": wish.concurrency, "limits": asdict(wish.limits)}
-        run = await asyncio.to_thread(log.new_run, "self_play", config, plan.seed, __version__)
+        run = await asyncio.to_thread(log.new_run, wish.kind, config, plan.seed, __version__)
     waiting = await asyncio.to_thread(_waiting, log, plan, run, done, begun)
-    table = Table(bench.registry, history=log.history if log else None)
+    own = table is None
+    table = table or Table(bench.registry, history=log.history if log else None)
 
     async def seating(spec: str, job: Job, role: Role) -> Player:
         return await table.seat(spec, game=job.game, role=role, assist=plan.assist, language=job.instance.language)
@@ -161,7 +169,8 @@ async def open_selfplay(bench: Workbench, wish: Wish) -> SelfPlay:
         for spec, game, role in specs(plan):
             await table.seat(spec, game=game, role=role, assist=plan.assist, language=plan.language)
     except BaseException:
-        await table.aclose()
+        if own:
+            await table.aclose()
         raise
     scheduler = Scheduler(
         waiting,
@@ -175,7 +184,7 @@ async def open_selfplay(bench: Workbench, wish: Wish) -> SelfPlay:
         taken=(Taken,),
         fatal=(LogError,),
     )
-    return SelfPlay(plan, scheduler, log, run, table)
+    return SelfPlay(plan, scheduler, log, run, table, own=own)
 
 
 def _check(plan: Plan, bench: Workbench) -> None:
@@ -211,6 +220,8 @@ def _waiting(log: Log | None, plan: Plan, run: str, done: set[int], begun: Mappi
         if job.slot in done:
             continue
         if job.slot in begun and log is not None:
+            if log.history.erased(begun[job.slot]):
+                continue  # its place is taken, and nobody can go on from words that are gone
             logged = log.history.episode(begun[job.slot])
             job = replace(job, episode=logged.id, texts=tuple(logged.texts))
         found.append(job)
@@ -226,8 +237,15 @@ def _price(bench: Workbench, player: Player) -> tuple[float, float] | None:
 
 def line(opened: SelfPlay) -> str:
     """`self-play 01JD…  812 of 2,000 done · 14 running · 3 failed · 41/s · 1,140 tok/s · ETA 6 min`."""
+    counts, more = told(opened)
+    return f"self-play {opened.run_id[:10]}  " + " · ".join((*counts, *more))
+
+
+def told(opened: SelfPlay) -> tuple[list[str], list[str]]:
+    """How far it is: matches done, running and failed; then rates, cost and the time that is left, as far as known."""
     tally = opened.scheduler.count()
-    parts = [f"{tally.done:,} of {tally.planned:,} done", f"{tally.running:,} running", f"{tally.failed:,} failed"]
+    counts = [f"{tally.done:,} of {tally.planned:,} done", f"{tally.running:,} running", f"{tally.failed:,} failed"]
+    parts: list[str] = []
     if tally.per_s:
         parts.append(f"{tally.per_s:,.3g}/s")
     if tally.tokens_out:
@@ -236,7 +254,7 @@ def line(opened: SelfPlay) -> str:
         parts.append(f"${tally.cost:,.2f}")
     if tally.eta is not None and tally.done + tally.failed < tally.planned:
         parts.append(f"ETA {span(tally.eta)}")
-    return f"self-play {opened.run_id[:10]}  " + " · ".join(parts)
+    return counts, parts
 
 
 def span(seconds: float) -> str:

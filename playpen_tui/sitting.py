@@ -10,30 +10,41 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from games import catalog
 from games.boards import Field
-from games.engine import Game, Instance, Match, Role
-from players.base import Emit, Player, silent
+from games.engine import Game, Instance, Match, Message, Role
+from players.base import Ask, Emit, Event, Identity, Player, Reply, Said, silent
+from players.choosing import Chooser
 from players.driver import drive
 from players.elsewhere import OPEN, Beside, Elsewhere
 from players.human import HumanPlayer
 from players.ports import NoRecorder, Place, Recorder
+from playpen_tui.transcript import YOU
 from store.errors import Taken
 
 if TYPE_CHECKING:
     from playpen_tui.terminals import Shared
+    from store.records import Sign
 
 HUMAN = "human"
+
+LOOK = 1.0
+"""Seconds between two looks at whether the table has been shared."""
 
 
 def is_here(spec: str) -> bool:
     """Whether this spec is a person at this terminal: `human`, `human:NAME`, not `human@CODE`."""
     return spec.partition(":")[0] == HUMAN
+
+
+def is_elsewhere(spec: str) -> bool:
+    """Whether this spec is a person at another terminal: `human@CODE`, `human@new`."""
+    return spec.startswith(f"{HUMAN}@")
 
 
 class BadSetup(ValueError):
@@ -69,7 +80,7 @@ class Setup:
 
     def _with(self, seats: Mapping[Role, str], **changes: str | None) -> Setup:
         """A new match: seats for other terminals get codes of their own."""
-        fresh = {role: OPEN if spec.startswith(f"{HUMAN}@") else spec for role, spec in seats.items()}
+        fresh = {role: OPEN if is_elsewhere(spec) else spec for role, spec in seats.items()}
         return replace(self, seats=fresh, seed=None, resume=None, join=None, **changes)
 
     def swapped(self) -> Setup:
@@ -135,9 +146,25 @@ class Sitting:
     """What ties the sitting to other terminals; None where it is played here alone."""
     before: dict[Role, list[str]] = field(default_factory=dict[Role, list[str]])
     """Specs of those who sat in a seat before it changed hands, the last one last."""
+    speakers: dict[int, str] = field(default_factory=dict[int, str])
+    """Who said what, by ply, as it is called on a screen: seats change hands, words do not."""
     unsaid: str = ""
-    """What a person here said for a seat for which another terminal had spoken already."""
-    _said: tuple[int, Role, str] | None = None
+    """What a person here said too late, as they wrote it: another had spoken already, or the seat was given away."""
+    overtaken: bool = False
+    """Whether another terminal has just spoken for a seat that somebody here could have spoken for."""
+    closed: bool = False
+    """Whether the seat that this terminal joined was given to somebody else."""
+    doubled: bool = False
+    """Whether the seat that this terminal joined was joined from another one, too."""
+    who: dict[Role, str] = field(default_factory=dict[Role, str])
+    """Who sits at another terminal, or that nobody does, by role: what was last seen there."""
+    chooser: Chooser | None = None
+    """Whoever chooses which of two replies goes on, where somebody may."""
+    joined: dict[Role, HumanPlayer] = field(default_factory=dict[Role, HumanPlayer])
+    """Whom this terminal seated when it joined: they sit down again when the seat is handed back to them."""
+    _said: tuple[int, Role, str, str] | None = None
+    _other: str = ""
+    _changed: Callable[[], object] = lambda: None
 
     @property
     def game(self) -> Game:
@@ -158,7 +185,7 @@ class Sitting:
     def open_seats(self) -> dict[Role, str]:
         """Seats for another terminal, with the codes to join them by; none where this terminal has joined itself."""
         specs = {} if self.setup.join else self.setup.seats
-        return {role: spec.partition("@")[2] for role, spec in specs.items() if spec.startswith(f"{HUMAN}@")}
+        return {role: spec.partition("@")[2] for role, spec in specs.items() if is_elsewhere(spec)}
 
     def elsewhere(self, role: Role | None) -> bool:
         """Whether another terminal plays this seat."""
@@ -191,14 +218,15 @@ class Sitting:
             name = player.identity.name.partition("?")[0]
             names[role] = role if name == OPEN else name
             if role in self.humans:
-                names[role] = role if several else "you"
+                names[role] = role if several else YOU
         return names
 
     def sitters(self) -> dict[Role, str]:
         """Who sits in each seat, where the role stands beside it."""
         names = self.names()
         away = [role for role, player in self.players.items() if player.identity.name == OPEN]
-        return {**names, **dict.fromkeys(away, "at another terminal")}
+        lost = dict.fromkeys(self.joined, "another player") if self.closed else {}
+        return {**names, **{role: lost.get(role) or self.who.get(role, "at another terminal") for role in away}}
 
     def fields(self) -> tuple[Field, ...]:
         """What the person whose turn it is will be asked."""
@@ -219,7 +247,7 @@ class Sitting:
         role = self.waiting_for
         if not problems and role is not None:
             text = self.match.view(role).compose(answers)
-            self._said = (self.match.ply, role, text)
+            self._said = (self.match.ply, role, text, " · ".join(words for words in answers.values() if words))
             self.humans[role].say(text)
         return problems
 
@@ -229,38 +257,56 @@ class Sitting:
             identities = {role: player.identity for role, player in self.players.items()}
             self.episode = await self.recorder.begin(self.match, identities, self.place)
 
-        def keep(match: Match) -> None:
+        def keep(match: Match, spoke: str = "") -> None:
             self.match = match
+            if spoke:
+                self.speakers[match.ply - 1] = spoke
             self._overtaken()
             if advanced is not None:
                 advanced(match)
 
-        async with self._present(lambda: advanced and advanced(self.match)):
+        def hear(match: Match) -> None:
+            keep(match, self._other or self.names()[match.steps[-1].role])
+            self._other = ""
+
+        def told(event: Event) -> None:
+            if isinstance(event, Said) and event.reply.by is not None:
+                self._other = YOU  # somebody here wrote it in another's place
+            emit(event)
+
+        self._changed = lambda: advanced and advanced(self.match)
+        async with self._present():
             while True:
                 try:
                     seats = _Seats(self)
-                    return await drive(self.match, seats, self.recorder, episode=self.episode, emit=emit, advanced=keep)
+                    return await drive(self.match, seats, self.recorder, episode=self.episode, emit=told, advanced=hear)
                 except Taken:  # another process has written this turn, or the result: go on from what stands there
                     if self.shared is None:
                         raise
                     if self.match.over:
                         return self.match
-                    keep(await self.shared.match())
+                    found = await self.shared.match()
+                    keep(found, found.steps[-1].role if found.ply > self.match.ply else "")
 
     @asynccontextmanager
-    async def _present(self, changed: Callable[[], object]) -> AsyncIterator[None]:
-        """Let the others know that whoever joined is there, until the seat is closed to this terminal."""
-        if self.shared is None or not self.setup.join:
-            yield
-            return
+    async def _present(self) -> AsyncIterator[None]:
+        """Let the other terminals know that somebody is here, and learn whether the seat is still open to this one."""
 
-        async def attend(shared: Shared) -> None:
-            await shared.attend()
-            for role in self.humans:
-                self.players[role] = Elsewhere(shared.watch, shared.episode)
-            changed()
+        def told(sign: Sign) -> None:
+            if (self.closed, self.doubled) != (not sign.open, sign.other):
+                self.doubled = sign.other
+                self._sit_down() if sign.open else self._stand_up()
+                self._changed()
 
-        attending = asyncio.ensure_future(attend(self.shared))
+        async def attend() -> None:
+            while self.shared is None:  # a seat may be opened to another terminal in mid-game
+                await asyncio.sleep(LOOK)
+            if self.setup.join:
+                await self.shared.attend(told)
+            else:
+                await self.shared.preside(lambda: self.match.over)
+
+        attending = asyncio.ensure_future(attend())
         try:
             yield
         finally:
@@ -269,14 +315,49 @@ class Sitting:
         if not attending.cancelled():
             attending.result()
 
+    def _stand_up(self) -> None:
+        """The seat was given to another player; whoever joined looks on, and what they said just now is not heard."""
+        self.closed = True
+        for role, player in self.joined.items():
+            if player.forget():
+                self._too_late()
+            if self.shared is not None:
+                self.players[role] = Elsewhere(self.shared.watch, self.shared.episode)
+
+    def _too_late(self) -> None:
+        if self._said is not None:
+            self.unsaid, self._said = self._said[3], None
+
+    def refuse(self) -> None:
+        """What was said last is not heard, since the seat was given away meanwhile."""
+        self._too_late()
+        self._stand_up()
+        self._changed()
+
+    def spoke(self, role: Role, name: str) -> None:
+        """Another process spoke for a seat that is, or was, played here."""
+        player = self.players[role]
+        self._other = role if name.startswith(HUMAN) else name.partition("?")[0]
+        self.overtaken = isinstance(player, HumanPlayer)
+        if role in self.joined and not name.startswith(HUMAN):  # sooner than the next sign: the seat is theirs now
+            self._stand_up()
+            player = self.players[role]
+        if isinstance(player, Elsewhere):
+            player.speaks(name)
+
+    def _sit_down(self) -> None:
+        """The seat is open to this terminal, or again."""
+        self.closed = False
+        self.players.update(self.joined)
+
     def _overtaken(self) -> None:
         """Notice that another terminal spoke where somebody here had spoken too; only the first is said."""
         if self._said is None or self.match.ply <= self._said[0]:
             return
-        ply, role, text = self._said
+        ply, role, text, words = self._said
         self._said = None
         if self.match.steps[ply].text != text:
-            self.unsaid = text
+            self.unsaid = words
             if isinstance(player := self.players[role], HumanPlayer):
                 player.forget()
 
@@ -305,13 +386,40 @@ class _Seats(Mapping[Role, Player]):
         self._sitting = sitting
 
     def __getitem__(self, role: Role) -> Player:
-        player, shared = self._sitting.players[role], self._sitting.shared
+        sitting, shared = self._sitting, self._sitting.shared
+        player = sitting.joined.get(role) or sitting.players[role]
+        if sitting.chooser is not None:
+            player = sitting.chooser.seat(player)
         if shared is None or isinstance(player, Elsewhere):
             return player
-        return Beside(player, shared.watch, shared.episode)
+        if role in sitting.joined:
+            player = _Joined(sitting, sitting.joined[role], shared)
+        return Beside(player, shared.watch, shared.episode, lambda name: sitting.spoke(role, name))
 
     def __iter__(self) -> Iterator[Role]:
         return iter(self._sitting.players)
 
     def __len__(self) -> int:
         return len(self._sitting.players)
+
+
+class _Joined:
+    """Whoever joined, as the driver asks them: heard only while the seat is open to this terminal."""
+
+    def __init__(self, sitting: Sitting, player: HumanPlayer, shared: Shared) -> None:
+        self._sitting = sitting
+        self._player = player
+        self._shared = shared
+
+    @property
+    def identity(self) -> Identity:
+        """The person."""
+        return self._player.identity
+
+    async def speak(self, heard: Sequence[Message], ask: Ask) -> Reply:
+        """What they say, unless the seat was given to another player while they wrote it."""
+        while True:
+            reply = await self._player.speak(heard, ask)
+            if await self._shared.still_mine():
+                return reply
+            self._sitting.refuse()

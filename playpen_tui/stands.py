@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from games import catalog
 from games.engine import Match, Role
 from players.base import Event, Player
+from players.choosing import Choose, Chooser
 from players.human import HumanPlayer
 from players.scheduler import Lane, LaneState
-from playpen_tui.selfplay import SelfPlay, line, open_selfplay, span
+from playpen_tui.selfplay import SelfPlay, open_selfplay, span, told
 from playpen_tui.sitting import BadSetup
-from playpen_tui.watching import PLACES, Ability, Listeners, Stand, Watch, Watched
+from playpen_tui.watching import BOOKMARK, PLACES, Ability, Listeners, Stand, Watch, Watched, headline
 from playpen_tui.workbench import SILENCE, Workbench
 from store.follow import Follower, News
+from store.history import FOREIGN, is_erased
 from store.log import Log
+from store.recorded import positions
 from store.records import Progress
 
 
@@ -36,13 +39,16 @@ class LiveStand(Listeners):
         self._bench = bench
         self._seen: dict[int, Watched] = {}
         self._before: dict[tuple[int, Role], Player] = {}
+        self._choosers: dict[int, Chooser] = {}
         self.finished = False
         self.everything = False
         """Whether every match is told of, and not only those that were offered."""
 
-    def head(self) -> str:
+    def head(self, width: int = 1000) -> str:
         """How far the run is."""
-        return line(self.played) + (" · over" if self.finished else "")
+        counts, more = told(self.played)
+        run = self.played.run_id[:10]
+        return headline((self.title, run, ""), counts, [*more, *(["over"] if self.finished else [])], width)
 
     def offered(self) -> list[Watched]:
         """Matches under way, in order, then those that ended lately."""
@@ -102,6 +108,8 @@ class LiveStand(Listeners):
         else:
             player = await self.played.open(spec, watched.lane.job, role)
         watched.changed_hands = True
+        if (chooser := self._choosers.get(watched.lane.job.slot)) is not None:
+            player = chooser.seat(player)
         before = watched.lane.sit(role, player)
         self._before.setdefault((watched.lane.job.slot, role), before)
 
@@ -112,6 +120,28 @@ class LiveStand(Listeners):
         if before is not None:
             watched.lane.sit(role, before)
         return before is not None
+
+    def choosing(self, watched: Watched, choose: Choose, told: Callable[[str], object]) -> Chooser:
+        """Whoever chooses which of two replies goes on in this match, from the next ask on; made by the first call."""
+        assert watched.lane is not None
+        slot, seats = watched.lane.job.slot, watched.lane.seats
+        if slot not in self._choosers:
+            chooser = self._choosers[slot] = Chooser(choose, told)
+            seats.update({role: chooser.seat(player) for role, player in seats.items()})
+            self._before.update({at: chooser.seat(player) for at, player in self._before.items() if at[0] == slot})
+        chooser = self._choosers[slot]
+        chooser.choose, chooser.told = choose, told
+        return chooser
+
+    def chooser(self, watched: Watched) -> Chooser | None:
+        """Whoever chooses in this match, where somebody does."""
+        return None if watched.lane is None else self._choosers.get(watched.lane.job.slot)
+
+    def choose_no_more(self) -> None:
+        """Nobody looks any more: replies go on as they come."""
+        for chooser in self._choosers.values():
+            chooser.mode = "off"
+            chooser.enough()
 
     def taken(self, watched: Watched) -> list[Role]:
         """Seats of this match that were given to somebody else."""
@@ -158,23 +188,22 @@ class FollowStand(Listeners):
         """A run that is not over can be resumed here."""
         return frozenset({"bookmark"} | ({"resume"} if self.word in ("killed", "stopped") else set()))
 
-    def head(self) -> str:
+    def head(self, width: int = 1000) -> str:
         """How far the run is, as its process last said."""
+        run = self.run_id[:10]
         if self.progress is None:
-            return f"{self.title}  {self.finished:,} done"
-        told = self.progress
-        parts = [
-            self.word,
-            f"{told.done:,} of {told.planned:,} done",
-            f"{told.running:,} running",
-            f"{told.failed:,} failed",
-        ]
-        if told.seconds and told.tokens_out:
-            parts.append(f"{told.tokens_out / told.seconds:,.0f} tok/s")
-        left, pace = told.planned - told.done - told.failed, told.done / told.seconds if told.seconds else 0.0
-        if self.word == "running" and left and pace:
-            parts.append(f"ETA {span(left / pace)}")
-        return f"{self.title}  " + " · ".join(parts)
+            return headline((self.title, run, ""), (f"{self.finished:,} done",), (), width)
+        far, more = self.progress, list[str]()
+        running = self.word == "running"
+        counts = [f"{far.done:,} of {far.planned:,} done", f"{far.running:,} running", f"{far.failed:,} failed"]
+        if not running:
+            counts[1] = self.word
+        if far.seconds and far.tokens_out:
+            more.append(f"{far.tokens_out / far.seconds:,.0f} tok/s")
+        left, pace = far.planned - far.done - far.failed, far.done / far.seconds if far.seconds else 0.0
+        if running and left and pace:
+            more.append(f"ETA {span(left / pace)}")
+        return headline((self.title, run, ""), counts, more, width)
 
     def offered(self) -> list[Watched]:
         """Those that are known, those that go on first."""
@@ -199,16 +228,20 @@ class FollowStand(Listeners):
             await follower.close()
 
     async def _fill(self) -> None:
-        """Places that are free go to matches that moved last."""
+        """Places that are free go to matches that moved last; where nothing moves, to those that ended last."""
         for row in await asyncio.to_thread(self._log.queries.live, self.run_id, PLACES):
             if sum(not watched.over for watched in self._seen.values()) >= PLACES:
                 break
             if row.id not in self._seen:
                 await self._load(row.id)
+        if not self._seen and self.word != "running":
+            for row in await asyncio.to_thread(self._log.queries.ended, self.run_id, PLACES):
+                await self._load(row.id)
 
     async def _load(self, episode: str) -> None:
         watched = await asyncio.to_thread(_loaded, self._log, episode)
         if watched is not None:
+            _next(watched)
             self._seen[episode] = watched
             self.tell(watched)
 
@@ -224,6 +257,7 @@ class FollowStand(Listeners):
                 watched.changed_hands |= name != watched.names[turn.role]
                 watched.names[turn.role] = name
                 watched.doing.of(turn.role).assisted = turn.assisted
+                _next(watched)
             elif watched.match.ply < turn.ply:
                 await self._load(turn.episode)
             self.tell(watched)
@@ -249,17 +283,34 @@ class FollowStand(Listeners):
             del self._seen[key]
 
 
+def _next(watched: Watched) -> None:
+    """Say whose turn it is: of a player in another process nothing else is known until it has spoken."""
+    for role in watched.names:
+        watched.doing.of(role)
+    watched.doing.turn(None if watched.over else watched.match.turn, human=True)
+
+
 def _loaded(log: Log, episode: str) -> Watched | None:
-    """An episode as it stands in the log; None where its game is not here in the version it was played with."""
+    """An episode as it stands in the log; None where its game is not here in the version it was played with.
+
+    An imported one needs no game: it is shown from its messages, and has all its positions in `steps`. So is one in
+    which words were erased, since they cannot be played again.
+    """
     logged = log.history.episode(episode)
-    try:
-        match = log.history.match(episode, catalog.get(logged.game))
-    except (LookupError, ValueError):
-        return None
+    steps: list[Match] = []
+    if logged.version == FOREIGN or is_erased(log.reader(), logged.id):
+        steps = positions(log.queries.detail(logged.id))
+        match = steps[-1]
+    else:
+        try:
+            match = log.history.match(episode, catalog.get(logged.game))
+        except (LookupError, ValueError):
+            return None
     names = {role: "you" if who.kind == "human" else who.name for role, who in logged.seats.items()}
     state: LaneState = "done" if logged.outcome is not None else "playing"
-    watched = Watched(episode, match, _named(names), episode=episode, state=state)
+    watched = Watched(episode, match, _named(names), episode=episode, state=state, steps=steps)
     watched.ended_at = time.monotonic() if watched.over else None
+    watched.bookmarked = bool(log.queries.tagged(BOOKMARK, [episode]))
     return watched
 
 
@@ -267,17 +318,25 @@ class ReplayStand(Listeners):
     """Episodes from the log, ply by ply. `speed` is plies a second."""
 
     abilities: frozenset[Ability] = frozenset({"step", "bookmark"})
-    title = "replay"
 
-    def __init__(self, watched: Iterable[Watched]) -> None:
+    def __init__(self, watched: Iterable[Watched], title: str = "replay") -> None:
         super().__init__()
         self._episodes = list(watched)
+        self.title = title
         self.speed = 1.0
 
-    def head(self) -> str:
-        """Where each stands, and how fast it goes."""
-        at = " · ".join(f"{one.match.ply} of {len(one.steps) - 1}" for one in self._episodes[:PLACES])
-        return f"replay  ply {at}  {self.speed:g} a second"
+    def head(self, width: int = 1000) -> str:
+        """Whether it goes on or pauses, how fast, and where it stands."""
+        going = sum(one.running for one in self._episodes)
+        ended = sum(one.match is one.steps[-1] for one in self._episodes)
+        word = "playing" if going else "at the end" if ended == len(self._episodes) else "paused"
+        if len(self._episodes) == 1:
+            (one,) = self._episodes
+            at = f"ply {one.match.ply} of {len(one.steps) - 1}"
+        else:
+            at = f"{ended} of {len(self._episodes)} at their end"
+        pace = f"{self.speed:g} pl{'y' if self.speed == 1 else 'ies'} a second"
+        return headline((self.title, "replay", ""), (word, at), (pace,), width)
 
     def offered(self) -> list[Watched]:
         """All of them."""
@@ -320,18 +379,39 @@ def replayed(log: Log, episodes: Sequence[str]) -> ReplayStand:
     found: list[Watched] = []
     for wished in episodes:
         episode = log.history.resolve(wished)
-        watched = _loaded(log, episode)
+        watched = _replay(log, episode)
         if watched is None:
             raise BadSetup(
                 f"episode {episode} is of a game that is not here, or of another version; it cannot be replayed"
             )
-        match = Match.new(watched.match.game, watched.match.instance, watched.match.seed)
-        steps = [match]
-        for text in watched.match.texts:
-            steps.append(steps[-1].play(text))
-        watched.steps, watched.match, watched.state = steps, match, "playing"
         found.append(watched)
     return ReplayStand(found)
+
+
+def _replay(log: Log, episode: str) -> Watched | None:
+    """An episode at its beginning, with all its positions; None where it cannot be replayed here."""
+    watched = _loaded(log, episode)
+    if watched is not None:
+        steps = list(watched.steps)
+        if not steps:
+            steps = [Match.new(watched.match.game, watched.match.instance, watched.match.seed)]
+            for text in watched.match.texts:
+                steps.append(steps[-1].play(text))
+        watched.steps, watched.match, watched.state = steps, steps[0], "playing"
+    return watched
+
+
+def of_run(log: Log, run: str) -> Stand:
+    """A run that goes on or can be resumed, as its turns come; of one that is done, the episodes that ended last.
+
+    Raises UnknownRun.
+    """
+    stand = FollowStand(log, run)
+    if stand.word != "done":
+        return stand
+    rows = log.queries.ended(stand.run_id, PLACES)
+    found = [watched for row in reversed(rows) if (watched := _replay(log, row.id)) is not None]
+    return ReplayStand(found, f"{stand.title}, replayed") if found else stand
 
 
 async def open_stand(bench: Workbench, what: Watch) -> Stand:
@@ -340,5 +420,5 @@ async def open_stand(bench: Workbench, what: Watch) -> Stand:
         return LiveStand(await open_selfplay(bench, what.wish), bench)
     log = await bench.log()
     if what.run is not None:
-        return await asyncio.to_thread(FollowStand, log, what.run)
+        return await asyncio.to_thread(of_run, log, what.run)
     return await asyncio.to_thread(replayed, log, what.episodes)

@@ -8,9 +8,12 @@ mode and a replay all print these entries.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from games.engine import Match, Role, Step
+
+YOU = "you"
+"""The name of the only person at this terminal."""
 
 FORM = "this is not the form of a reply"
 
@@ -27,6 +30,8 @@ class Entry:
     """Why it was not accepted, where it was not."""
     raw: bool = False
     """The text is shown as it came, since it could not be read."""
+    who: str = ""
+    """Who said it, where that is known: somebody else may sit in the seat now."""
 
 
 def spoken(match: Match, role: Role, text: str) -> tuple[str, str] | None:
@@ -60,17 +65,20 @@ def entry(match: Match, step: Step, viewer: Role | None = None) -> Entry:
     return Entry(step.ply, step.role, said[0], said[1] if _visible(step, viewer, said[1]) else "", broken)
 
 
-def entries(match: Match, viewer: Role | None) -> list[Entry]:
-    """All that `viewer` may read of this match; once it is over, everything."""
+def entries(match: Match, viewer: Role | None, speakers: Mapping[int, str] | None = None) -> list[Entry]:
+    """All that `viewer` may read of this match; once it is over, everything. `speakers` are names by ply."""
     eyes = None if match.over else viewer
-    return [entry(match, step, eyes) for step in match.steps if _visible(step, eyes)]
+    found = [entry(match, step, eyes) for step in match.steps if _visible(step, eyes)]
+    return [replace(e, who=speakers.get(e.ply, "")) for e in found] if speakers else found
 
 
-def as_text(match: Match, viewer: Role | None, names: Mapping[Role, str]) -> str:
+def as_text(
+    match: Match, viewer: Role | None, names: Mapping[Role, str], speakers: Mapping[int, str] | None = None
+) -> str:
     """The dialogue as plain lines, for the clipboard."""
     lines: list[str] = []
-    for e in entries(match, viewer):
+    for e in entries(match, viewer, speakers):
         extra = f" ({e.extra})" if e.extra else ""
         broken = f" [not accepted: {e.broken}]" if e.broken else ""
-        lines.append(f"{names.get(e.role, e.role)}: {e.text}{extra}{broken}")
+        lines.append(f"{e.who or names.get(e.role, e.role)}: {e.text}{extra}{broken}")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from games.engine import Match, Role
@@ -66,8 +66,8 @@ class Stand(Protocol):
     title: str
     abilities: frozenset[Ability]
 
-    def head(self) -> str:
-        """How the whole goes, in one line."""
+    def head(self, width: int = 1000) -> str:
+        """How the whole goes, in one line of so many cells: done, running and failed first of all."""
         ...
 
     def offered(self) -> list[Watched]:
@@ -90,6 +90,23 @@ class Watch:
     wish: Wish | None = None
     run: str | None = None
     episodes: tuple[str, ...] = ()
+
+
+def headline(names: Sequence[str], counts: Sequence[str], more: Sequence[str], width: int) -> str:
+    """One line that fits, if it can: first what is last in `more` stays, then shorter names are taken."""
+    for name, extra in [*((names[0], more[at:]) for at in range(len(more) + 1)), *((name, ()) for name in names[1:])]:
+        line = "  ".join(filter(None, (name, " · ".join((*counts, *extra)))))
+        if len(line) <= width:
+            break
+    return line
+
+
+def still(watched: Watched) -> Watched:
+    """The match as it is at this moment; nothing that is played later, and no clock, changes it."""
+    now = watched.doing.clock()
+    doing = Doing(lambda: now)
+    doing.states = {role: replace(state) for role, state in watched.doing.states.items()}
+    return replace(watched, names=dict(watched.names), doing=doing)
 
 
 class Listeners:

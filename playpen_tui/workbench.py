@@ -28,6 +28,8 @@ from playpen_tui import __version__
 from playpen_tui.settings import Settings
 from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
 from playpen_tui.terminals import Guests, Shared
+from playpen_tui.transcript import YOU
+from store import trainings
 from store.connection import default_path
 from store.errors import LogError
 from store.log import Log
@@ -38,9 +40,11 @@ from store.people import Level as Answer
 if TYPE_CHECKING:
     from players.known import Known
     from players.trying import Trial
+    from playpen_tui.branch_runs import BranchRuns
     from store.follow import Follower
     from store.people import Person
     from store.records import EpisodeRow, Invitation, RunRow
+    from store.trainings import TrainingRow
 
 SILENCE = 15.0
 """Seconds after which a run that says it is running is taken for dead."""
@@ -68,11 +72,12 @@ class GameCard:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """An episode that can go on, or (`run`) a self-play run that goes on or stands still."""
+    """An episode that can go on, a self-play run (`run`) that goes on or stands still, or a `training` that goes on."""
 
     episode: str
     line: str
     run: str | None = None
+    training: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,6 @@ class Overview:
     default: Setup
     unfinished: tuple[Unfinished, ...]
     recent: tuple[Recent, ...]
-    last_run: str | None = None
 
 
 def expected() -> tuple[type[Exception], ...]:
@@ -103,8 +107,10 @@ def expected() -> tuple[type[Exception], ...]:
     from players.plan import BadPlan
     from players.registry import RegistryError, UnknownPlayer
     from players.spec import SpecError
+    from playpen_tui.study_file import BadStudy
 
     return (
+        BadStudy,
         catalog.UnknownGame,
         catalog.UnknownInstance,
         BadSetup,
@@ -167,6 +173,7 @@ class Workbench:
         self._opening = asyncio.Lock()
         self._followers: list[Follower] = []
         self._guests = Guests(self.settings)
+        self._branches: BranchRuns | None = None
         self.trials: dict[str, Trial] = {}
         """How the models did that were tried since the app began, by spec."""
 
@@ -180,6 +187,9 @@ class Workbench:
 
     async def close(self) -> None:
         """Close players first: what they still have to say must find the log open."""
+        if self._branches is not None:
+            await self._branches.close()
+            self._branches = None
         for follower in self._followers:
             await follower.close()
         self._followers.clear()
@@ -204,6 +214,15 @@ class Workbench:
                 self._log = await asyncio.to_thread(Log.open, self.path)
                 self.notices += [str(notice) for notice in self._log.notices]
         return self._log
+
+    @property
+    def branches(self) -> BranchRuns:
+        """Branch runs that go on in this process."""
+        if self._branches is None:
+            from playpen_tui.branch_runs import BranchRuns
+
+            self._branches = BranchRuns(self)
+        return self._branches
 
     @property
     def registry(self) -> Registry:
@@ -261,12 +280,13 @@ class Workbench:
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""
         log = await self.log()
-        unfinished, recent, counts, runs = await asyncio.to_thread(
+        unfinished, recent, counts, runs, trained = await asyncio.to_thread(
             lambda: (
                 log.queries.unfinished(7, kinds=("play",)),
                 log.queries.recent(50),
                 log.queries.counts(),
                 log.queries.runs(20, kind="self_play"),
+                [line for row in trainings.recent(log, 10) if (line := _training(log, row)) is not None],
             )
         )
         standing = [row for row in runs if row.progress and row.progress.done < row.progress.planned][:3]
@@ -278,10 +298,10 @@ class Workbench:
             unfinished=(
                 *(Unfinished(row.id, _going(row)) for row in unfinished),
                 *(Unfinished("", _running(row), row.id) for row in standing),
+                *trained[:3],
             ),
-            last_run=runs[0].id if runs else None,
             recent=tuple(
-                Recent(row.id, row.game, tuple(_names(row)), row.outcome, _verdict(row), _when(row.last_at))
+                Recent(row.id, row.game, tuple(seated(row)), row.outcome, verdict(row), when(row.last_at))
                 for row in over
             ),
         )
@@ -338,21 +358,37 @@ class Workbench:
         mine = {self.settings.get("person"), self.settings.get("unasked")}
         return seat if mine & set(there) else None
 
+    async def person_of_user(self) -> str | None:
+        """The pseudonym of whoever uses this terminal, where this log knows them; nobody is added."""
+        log = await self.log()
+        for key in ("person", "unasked"):
+            known = await asyncio.to_thread(log.people.find, self.settings.get(key))
+            if known is not None:
+                return known.id
+        return None
+
     async def pseudonym(self) -> str:
         """Who sits here: the person who was asked, else one of whom nobody asked anything (this machine only)."""
+        if self._person is None and await self.known_person() is None:
+            log = await self.log()
+            added = await asyncio.to_thread(log.people.add)
+            self.settings.keep(unasked=added.id)
+            self._person = added.id
+        assert self._person is not None
+        return self._person
+
+    async def known_person(self) -> str | None:
+        """The same, where somebody has sat here before; nobody is made up."""
         if self._person is None:
             log = await self.log()
             for key in ("person", "unasked"):
                 known = await asyncio.to_thread(log.people.find, self.settings.get(key))
                 if known is not None and known.may_record:
                     self._person = known.id
-                    return known.id
-            added = await asyncio.to_thread(log.people.add)
-            self.settings.keep(unasked=added.id)
-            self._person = added.id
+                    break
         return self._person
 
-    async def _welcome(self, name: str) -> None:
+    async def welcome(self, name: str) -> None:
         """Somebody who sits down as `human:NAME` is in the log under that name, on this machine only."""
         log = await self.log()
         if await asyncio.to_thread(log.people.find, name) is None:
@@ -367,6 +403,7 @@ class Workbench:
         if setup.resume is not None:
             log = await self.log()
             logged = await asyncio.to_thread(log.history.episode, setup.resume)
+            log.history.require_code(logged)
             seats = {role: HUMAN if who.kind == "human" else who.name for role, who in logged.seats.items()}
             seats = {role: HUMAN if spec == OPEN else spec for role, spec in seats.items()}
             open_seats = await asyncio.to_thread(log.queries.invitations, logged.id)
@@ -399,9 +436,10 @@ class Workbench:
                     )
         return replace(setup, seats=seats)
 
-    async def deal(self, setup: Setup, avoid: str | None = None) -> Sitting:
+    async def deal(self, setup: Setup, avoid: str | None = None, place: Place | None = None) -> Sitting:
         """A sitting ready to be played: players opened, match dealt or replayed. `avoid` is an instance to pass over.
 
+        `place` puts its episode into another run than that of what is played here otherwise.
         Raises PlayerError, LogError, UnknownPlayer and the like, each with one sentence.
         """
         setup = await self.complete(setup)
@@ -424,9 +462,10 @@ class Workbench:
         if not setup.record:
             return Sitting(setup, match, players, NoRecorder(), "" if episode is None else episode)
         log = await self.log()
-        if self._run is None:
+        if self._run is None and place is None:
             self._run = await asyncio.to_thread(log.new_run, "play", {"seats": dict(setup.seats)}, None, __version__)
-        sitting = Sitting(setup, match, players, log.recorder, episode, Place(run=self._run))
+        sitting = Sitting(setup, match, players, log.recorder, episode, place or Place(run=self._run))
+        sitting.speakers = await self._speakers(sitting)
         if episode is not None:
             await self._close_seats(log, episode, codes)
         if codes:
@@ -542,6 +581,8 @@ class Workbench:
         for role, spec in setup.seats.items():
             mine = role == seat.role
             sitting.players[role] = HumanPlayer(person) if mine else Elsewhere(shared.watch, episode, spec)
+        sitting.joined = dict(sitting.humans)
+        sitting.speakers = await self._speakers(sitting)
         return sitting
 
     async def _guest(self, setup: Setup) -> str:
@@ -561,6 +602,7 @@ class Workbench:
         logged = await asyncio.to_thread(log.history.episode, id)
         if logged.outcome is not None:
             raise BadSetup(f"episode {logged.id} is over ({logged.outcome}); there is nothing to go on with")
+        log.history.require_code(logged)
         game = catalog.get(logged.game)
         if game.version != logged.version:
             raise BadSetup(
@@ -569,6 +611,23 @@ class Workbench:
         instance = game.instance_type.model_validate(logged.instance)
         return Match.replay(game, instance, logged.seed, logged.texts), logged.id
 
+    async def _speakers(self, sitting: Sitting) -> dict[int, str]:
+        """Who said what is in the log already: `you`, the role for other people, else the player's name."""
+        if not sitting.episode or not sitting.match.ply:
+            return {}
+        people = {player.identity.person for player in sitting.humans.values()}
+        alone = len(sitting.humans) == 1
+        turns = (await asyncio.to_thread((await self.log()).queries.detail, sitting.episode)).turns
+        return {
+            turn.ply: (YOU if alone and turn.person in people else turn.role) if turn.person else _bare(turn.player)
+            for turn in turns
+        }
+
+    async def player(self, spec: str, match: Match, role: Role, assist: bool | None = None) -> Player:
+        """Somebody who can be asked as this role, without a table. Raises SpecError, UnknownPlayer, PlayerError."""
+        check(spec, game=match.game, role=role, registry=self.registry)
+        return await self._open(spec, match, role, Setup(match.game.name, assist=assist))
+
     async def _open(self, spec: str, match: Match, role: Role, setup: Setup) -> Player:
         game = match.game
         if self._table is None:
@@ -576,9 +635,9 @@ class Workbench:
             self._table = Table(self.registry, history=history)
         named = parse(spec)
         if named.kind == HUMAN:
-            self._table.person = await self.pseudonym() if setup.record else ""
+            self._table.person = await self.pseudonym() if setup.record and not named.name else ""
             if named.name and setup.record:
-                await self._welcome(named.name)
+                await self.welcome(named.name)
         return await self._table.seat(spec, game=game, role=role, assist=setup.assist, language=match.instance.language)
 
 
@@ -613,16 +672,21 @@ def requested(
     )
 
 
-def _names(row: EpisodeRow) -> list[str]:
+def _bare(name: str) -> str:
+    return name.partition("?")[0]
+
+
+def seated(row: EpisodeRow) -> list[str]:
+    """Who sat there, each once; people are `you`, settings are left out."""
     found: list[str] = []
     for name in row.seats.values():
         person = "another terminal" if name == OPEN else "you"
-        found.append(person if name.startswith(HUMAN) else name.partition("?")[0])
+        found.append(person if name.startswith(HUMAN) else _bare(name))
     return list(dict.fromkeys(found))
 
 
 def _going(row: EpisodeRow) -> str:
-    return f"{row.game} · {' · '.join(_names(row))} · turn {row.plies + 1} · {_when(row.last_at)}"
+    return f"{row.game} · {' · '.join(seated(row))} · turn {row.plies + 1} · {when(row.last_at)}"
 
 
 def _running(row: RunRow) -> str:
@@ -632,12 +696,25 @@ def _running(row: RunRow) -> str:
     return f"self-play {row.id[:10]} · {told.done:,} of {told.planned:,} · {told.word(SILENCE)}"
 
 
-def _verdict(row: EpisodeRow) -> str:
+def _training(log: Log, row: TrainingRow) -> Unfinished | None:
+    """`training taboo-sft · step 34 of 60 · running`; None where its process has ended."""
+    now = trainings.state_of(log, row)
+    if now not in ("queued", "running", "paused", "stalled"):
+        return None
+    told = row.progress
+    step = f"step {told.done:,} of {told.planned:,} · " if told is not None and told.planned else ""
+    name = row.config.get("name") or row.method
+    return Unfinished("", f"training {name} · {step}{now}", training=row.id)
+
+
+def verdict(row: EpisodeRow) -> str:
+    """Why an episode ended, or how, and its main score."""
     score = "" if row.main is None else f" · {row.main:.4g}"
     return f"{row.reason or row.outcome}{score}"
 
 
-def _when(moment: str) -> str:
+def when(moment: str) -> str:
+    """A moment of the log as people of this day say it: the time, yesterday, or the day."""
     local = datetime.fromisoformat(moment).astimezone()
     days = (datetime.now().astimezone().date() - local.date()).days
     return f"{local:%H:%M}" if days == 0 else "yesterday" if days == 1 else f"{local:%Y-%m-%d}"

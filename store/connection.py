@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
+import weakref
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from store.errors import Damaged, DiskFull, LogError, LogLocked, NoFolder, NoLog, NotALog, ReadOnly
@@ -86,6 +89,32 @@ def _uri(path: Path, query: str) -> str:
     return f"file:{quote(str(path.absolute()))}?{query}"
 
 
+class Reader(sqlite3.Connection):
+    """A connection that knows whether somebody is in the middle of a query: closing it then crashes the process."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._gate = threading.RLock()
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def cursor(self, *args: Any, **options: Any) -> Any:
+        """A cursor that is counted while it lives."""
+        made = super().cursor(*args, **options)
+        self._cursors.add(made)
+        return made
+
+    def execute(self, *args: Any) -> Any:
+        """Through a cursor that is counted; the one that SQLite's module makes by itself is not."""
+        with self._gate:
+            return self.cursor().execute(*args)
+
+    def let_go(self) -> None:
+        """Close, or where a cursor of it is alive leave that to the last one."""
+        with self._gate:
+            if not len(self._cursors):
+                self.close()
+
+
 def connect(path: Path, *, readonly: bool = False, wait: float = WAIT) -> sqlite3.Connection:
     """A connection with our settings; transactions are begun and ended by hand. Raises sqlite3.Error."""
     mode = "ro" if readonly else "rwc"
@@ -96,20 +125,22 @@ def connect(path: Path, *, readonly: bool = False, wait: float = WAIT) -> sqlite
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,
+        factory=Reader if readonly else sqlite3.Connection,
     )
     try:
-        _prepare(connection)
+        _prepare(connection, readonly)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, readonly: bool) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE slips past the append-only triggers
     connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA cache_size = -65536")
+    # every thread has a reader of its own, and the system's cache stands behind them all
+    connection.execute(f"PRAGMA cache_size = -{16384 if readonly else 65536}")
 
 
 def open_reader(path: Path, *, wait: float = WAIT) -> sqlite3.Connection:
@@ -124,7 +155,7 @@ def open_reader(path: Path, *, wait: float = WAIT) -> sqlite3.Connection:
             if not denied or path.with_name(path.name + "-wal").exists():
                 raise
             uri = _uri(path, "mode=ro&immutable=1")
-            return _probe(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False))
+            return _probe(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=Reader))
     except sqlite3.Error as error:
         raise explain(error, path) from error
 
@@ -175,15 +206,15 @@ def open_writer(path: Path, *, wait: float = WAIT) -> Opened:
 
 def _journal(connection: sqlite3.Connection, network: NetworkFileSystem | None, wait: float) -> None:
     if network is not None:
-        _patiently(connection, "PRAGMA journal_mode = DELETE", wait)
+        patiently(connection, "PRAGMA journal_mode = DELETE", wait)
         connection.execute("PRAGMA synchronous = FULL")
         return
-    _patiently(connection, "PRAGMA journal_mode = WAL", wait)
+    patiently(connection, "PRAGMA journal_mode = WAL", wait)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
 
 
-def _patiently(connection: sqlite3.Connection, pragma: str, wait: float) -> None:
+def patiently(connection: sqlite3.Connection, pragma: str, wait: float) -> None:
     """Run what SQLite gives up on at once, without the patience it has for transactions."""
     until = time.monotonic() + wait
     while True:

@@ -55,6 +55,20 @@ class FileExists(LogError):
     """A backup would overwrite a file."""
 
 
+class Foreign(LogError):
+    """The episode was played by another program: there is only its log."""
+
+
+class Erased(LogError):
+    """Words of the episode were erased on request."""
+
+
+class BadPoint(LogError):
+    """An episode cannot be branched there."""
+
+    exit_code = 2
+
+
 class UnknownEpisode(LogError, LookupError):
     """No episode has this id, or several begin with it."""
 
@@ -65,3 +79,19 @@ class UnknownPerson(LogError, LookupError):
 
 class UnknownRun(LogError, LookupError):
     """No run of this id is in the log."""
+
+
+class BadCondition(LogError):
+    """A condition that a user wrote is no SQL, or names what is not there."""
+
+    exit_code = 2
+
+
+class Unknown(LogError, LookupError):
+    """Nothing in the log is called this, or several things are."""
+
+
+class UnknownTurn(Unknown):
+    """The episode has no such turn."""
+
+    exit_code = 2

@@ -76,6 +76,12 @@ def holders(path: Path, proc: Path = Path("/proc")) -> list[Holder]:
     return [Holder(pid, _command(pid, proc)) for pid in sorted(pids - {os.getpid()})]
 
 
+def opening(path: Path, proc: Path = Path("/proc")) -> list[Holder]:
+    """Other processes that have the log open; [] where unknown."""
+    files = [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")]
+    return [Holder(pid, _command(pid, proc)) for pid in sorted(_opening(files, proc) - {os.getpid()})]
+
+
 def _locking(files: list[Path], proc: Path) -> set[int]:
     inodes = {str(file.stat().st_ino) for file in files if file.exists()}
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ class Follower:
         self._seen: dict[str, int] = {}
         self._beat = ""
         self._one = asyncio.Lock()
+        self._gate = threading.Lock()
 
     async def open(self) -> None:
         """Connect, and take what is there now as known. Raises LogError."""
@@ -87,9 +89,7 @@ class Follower:
     async def close(self) -> None:
         """Let go of the connection."""
         async with self._one:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                await asyncio.to_thread(connection.close)
+            await asyncio.to_thread(self._disconnect)
 
     async def _ask(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Run a read in a thread; one at a time, since the connection is one."""
@@ -102,9 +102,16 @@ class Follower:
                 raise
 
     def _connected(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = open_reader(self._path)
-        return call(self._connection)
+        with self._gate:
+            if self._connection is None:
+                self._connection = open_reader(self._path)
+            return call(self._connection)
+
+    def _disconnect(self) -> None:
+        with self._gate:  # whoever is cancelled twice leaves its read behind, and closing under it ends the process
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
 
     def _start(self, db: sqlite3.Connection) -> None:
         self._version = db.execute("PRAGMA data_version").fetchone()[0]

@@ -13,7 +13,10 @@ from typing import Any
 from games.engine import Game, Match, Role
 from players.base import Identity
 from players.ports import LoggedEpisode
-from store.errors import LogError, UnknownEpisode
+from store.errors import Erased, Foreign, LogError, UnknownEpisode
+
+FOREIGN = 0
+"""Version of a game of which there is only a log: another program played it, and nothing here can play it again."""
 
 _DIGITS = frozenset("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 
@@ -47,12 +50,37 @@ class LogHistory:
     def match(self, id: str, game: Game) -> Match:
         """The match an episode stands for, replayed. Raises LookupError, or LogError where the game has changed."""
         logged = self.episode(id)
+        self.require_code(logged)
         if (logged.game, logged.version) != (game.name, game.version):
             raise LogError(
                 f"episode {logged.id} was played with {logged.game}@{logged.version}, and here is "
                 f"{game.name}@{game.version}; it can be read, but not resumed"
             )
         return replay(logged, game)
+
+    def require_code(self, logged: LoggedEpisode) -> None:
+        """Raises Foreign where the episode was imported, so that nothing here can play it on, and Erased."""
+        if logged.version == FOREIGN:
+            raise Foreign(
+                f"episode {logged.id} of {logged.game} was imported, and its game's code is not here: it can be read "
+                f"and watched (playpen-tui spectate --episode {logged.id}), but not resumed or branched"
+            )
+        if self.erased(logged.id):
+            raise Erased(
+                f"what was said in episode {logged.id} was erased on request: how it ended can be read, but it cannot "
+                "be played again, resumed or branched"
+            )
+
+    def erased(self, id: str) -> bool:
+        """Whether words of this episode, or words that it goes on from, were erased on request."""
+        return is_erased(self._reader(), id)
+
+
+def is_erased(connection: sqlite3.Connection, id: str) -> bool:
+    """Whether words of this episode were erased, or words that it goes on from as a branch."""
+    sql = """SELECT 1 FROM tombstones WHERE kind = 'episodes' AND id = ?1 UNION ALL
+    SELECT 1 FROM turns t JOIN tombstones x ON x.kind = 'turns' AND x.id = t.id WHERE t.episode_id = ?1"""
+    return connection.execute(sql, (id,)).fetchone() is not None
 
 
 def replay(logged: LoggedEpisode, game: Game) -> Match:
@@ -110,10 +138,11 @@ def seats(connection: sqlite3.Connection, id: str) -> Mapping[Role, Identity]:
             f"SELECT role, player_id, person_id FROM {table} WHERE episode_id = ? ORDER BY {order}", (id,)
         )
         last.update((role, (player, person)) for role, player, person in rows)
-    return {role: _identity(connection, player, person) for role, (player, person) in last.items()}
+    return {role: identity(connection, player, person) for role, (player, person) in last.items()}
 
 
-def _identity(connection: sqlite3.Connection, player: str, person: str | None) -> Identity:
+def identity(connection: sqlite3.Connection, player: str, person: str | None = None) -> Identity:
+    """The player of this id, and the person who sat there."""
     kind, name, revision, adapter, sampling = connection.execute(
         "SELECT kind, name, revision, adapter_hash, sampling FROM players WHERE id = ?", (player,)
     ).fetchone()

@@ -12,6 +12,7 @@ import math
 import os
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -72,6 +73,13 @@ def new_id() -> str:
     return _ulids.next()
 
 
+def fixed_id(moment: int, *parts: str) -> str:
+    """The id of something imported: a ULID of that moment (ms since 1970) whose rest is a hash, so always the same."""
+    tail = int(digest(*parts)[:20], 16)
+    head = [_PAIRS[(moment >> shift) & 1023] for shift in (40, 30, 20, 10, 0)]
+    return "".join(head + [_PAIRS[(tail >> shift) & 1023] for shift in (70, 60, 50, 40, 30, 20, 10, 0)])
+
+
 @lru_cache(maxsize=8)
 def _second(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
@@ -79,7 +87,11 @@ def _second(moment: int) -> str:
 
 def now() -> str:
     """The time as the log writes it: UTC, milliseconds, `2026-11-22T08:05:09.123Z`."""
-    moment = time.time_ns() // 1_000_000
+    return written(time.time_ns() // 1_000_000)
+
+
+def written(moment: int) -> str:
+    """Milliseconds since 1970 as the log writes times."""
     return f"{_second(moment // 1000)}{moment % 1000:03d}Z"
 
 
@@ -120,6 +132,16 @@ def digest(*parts: str) -> str:
         hashed.update(b"%d:" % len(data))
         hashed.update(data)
     return hashed.hexdigest()
+
+
+def blob_hash(content: bytes) -> str:
+    """The name of an imported file's content."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def unpacked(content: bytes, size: int) -> bytes:
+    """The content of a row of `blobs`, and never more than it says it is. Raises zlib.error."""
+    return zlib.decompressobj().decompress(content, size + 1)
 
 
 def content_id(value: Any) -> str:

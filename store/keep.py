@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from typing import Any
 from games import catalog
 from games.engine import Game, Match, Message, Step
 from store.connection import explain
+from store.copies import note
 from store.errors import Damaged, FileExists, LogError, NoFolder, UnknownEpisode
-from store.history import load, replay
-from store.ids import chain, message_hash, to_json
+from store.history import FOREIGN, is_erased, load, replay
+from store.ids import blob_hash, chain, message_hash, to_json, unpacked
 from store.log import Log
+from store.query import BadQuery, parse
 from store.recorder import says_json
 from store.records import Counts
 from store.schema import applied
@@ -76,7 +79,7 @@ class Problem:
     """One thing that is not as it should be. `where` is the row it concerns."""
 
     kind: str
-    """`file`, `reference`, `search`, `order`, `hash`, `redaction` or `replay`."""
+    """`file`, `reference`, `search`, `order`, `hash`, `import`, `redaction`, `view` or `replay`."""
     where: str
     message: str
 
@@ -114,6 +117,10 @@ _ORDER = {
     "a role that has no seat spoke": """
         SELECT t.episode_id, 'ply ' || t.ply || ': ' || t.role FROM turns t WHERE NOT EXISTS
           (SELECT 1 FROM seats s WHERE s.episode_id = t.episode_id AND s.role = t.role)""",
+    "a player that neither sat there nor is a substitute spoke": """
+        SELECT t.episode_id, 'ply ' || t.ply || ': ' || t.player_id FROM turns t WHERE NOT EXISTS
+          (SELECT 1 FROM sitters s WHERE s.episode_id = t.episode_id AND s.role = t.role
+            AND s.player_id = t.player_id)""",
 }
 
 
@@ -129,15 +136,19 @@ def check(
                 problems.append(Problem("file", str(log.path), message))
         for table, rowid, parent, _ in reader.execute("PRAGMA foreign_key_check").fetchmany(limit):
             problems.append(Problem("reference", f"{table} row {rowid}", f"names a row of {parent} that is not there"))
-        problems += _search(log)
+        problems += _search(log) + _views(reader)
         for kind, sql in _ORDER.items():
             found = reader.execute(sql).fetchmany(limit)
             problems += [Problem("order", episode, f"{kind}: {message}") for episode, message in found]
         for id, opened_at in reader.execute("SELECT id, opened_at FROM redactions WHERE closed_at IS NULL"):
             message = f"was opened at {opened_at} and never closed, so rows can be changed; close it"
             problems.append(Problem("redaction", id, message))
+        if reader.execute("SELECT 1 FROM unswept").fetchone():
+            message = "words were erased, and the file has not been written anew since: playpen-tui db forget --finish"
+            problems.append(Problem("redaction", str(log.path), message))
         messages, wrong = _hashes(reader, limit)
         problems += wrong
+        problems += _blobs(reader, limit)
         replayed, skipped, different = _replays(reader, sample, seed, game_of)
         problems += different
         episodes = log.queries.counts().episodes
@@ -164,6 +175,17 @@ def _search(log: Log) -> list[Problem]:
     return []
 
 
+def _views(reader: sqlite3.Connection) -> list[Problem]:
+    """Saved views that are no queries: somebody wrote them past the program, or a key is gone."""
+    found: list[Problem] = []
+    for name, query in reader.execute("SELECT name, query FROM saved_views ORDER BY name"):
+        try:
+            parse(query)
+        except BadQuery as error:
+            found.append(Problem("view", name, str(error)))
+    return found
+
+
 def _hashes(reader: sqlite3.Connection, limit: int) -> tuple[int, list[Problem]]:
     count, wrong = 0, list[Problem]()
     for name, parent, role, content in reader.execute("SELECT hash, parent_hash, role, content FROM messages"):
@@ -173,12 +195,30 @@ def _hashes(reader: sqlite3.Connection, limit: int) -> tuple[int, list[Problem]]
     return count, wrong
 
 
+def _blobs(reader: sqlite3.Connection, limit: int) -> list[Problem]:
+    """Imported files whose bytes are not those that came in."""
+    wrong = list[Problem]()
+    for name, size, content in reader.execute("SELECT hash, size, content FROM blobs"):
+        try:
+            plain = unpacked(content, size)
+        except zlib.error:
+            plain = None
+        if plain is None or len(plain) != size or blob_hash(plain) != name:
+            wrong.append(Problem("import", name, "this imported file is not the one that came in"))
+            if len(wrong) == limit:
+                break
+    return wrong
+
+
 def _replays(
     reader: sqlite3.Connection, sample: int, seed: int, game_of: Callable[[str], Game]
 ) -> tuple[int, dict[str, int], list[Problem]]:
-    ids = [id for (id,) in reader.execute("SELECT id FROM episodes ORDER BY id")]
+    ids = [id for (id,) in reader.execute("SELECT id FROM episodes WHERE game_version <> ? ORDER BY id", (FOREIGN,))]
     chosen = ids if len(ids) <= sample else sorted(random.Random(seed).sample(ids, sample))
     replayed, skipped, problems = 0, dict[str, int](), list[Problem]()
+    (foreign,) = reader.execute("SELECT count(*) FROM episodes WHERE game_version = ?", (FOREIGN,)).fetchone()
+    if foreign and sample:
+        skipped["recorded by another program, and shown from its messages"] = foreign
     for id in chosen:
         why = _unplayable(reader, id, game_of)
         if why:
@@ -200,10 +240,7 @@ def _unplayable(reader: sqlite3.Connection, id: str, game_of: Callable[[str], Ga
         return f"no code for {logged.game}"
     if game.version != logged.version:
         return f"{logged.game}@{logged.version} is {game.name}@{game.version} here"
-    erased = reader.execute(
-        "SELECT 1 FROM turns t JOIN tombstones x ON x.kind = 'turns' AND x.id = t.id WHERE t.episode_id = ?", (id,)
-    ).fetchone()
-    return "words were erased" if erased else ""
+    return "words were erased" if is_erased(reader, id) else ""
 
 
 def _compare(reader: sqlite3.Connection, id: str, game_of: Callable[[str], Game]) -> Iterator[str]:
@@ -259,10 +296,12 @@ class Backup:
 
     path: Path
     size: int
+    notice: str = ""
+    """A sentence where the log could not note it."""
 
 
 def backup(log: Log, to: Path) -> Backup:
-    """Copy the log, also while others write to it, to a file that must not exist. Raises LogError."""
+    """Copy the log, also while others write to it, to a file that must not exist, and note where. Raises LogError."""
     if not to.absolute().parent.is_dir():
         raise NoFolder(f"there is no folder {to.absolute().parent} for the backup; create it first")
     try:
@@ -277,4 +316,4 @@ def backup(log: Log, to: Path) -> Backup:
     except sqlite3.Error as error:
         to.unlink()
         raise explain(error, to) from error
-    return Backup(to, to.stat().st_size)
+    return Backup(to, to.stat().st_size, note(log.path, to, "backup"))

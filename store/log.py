@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, TypeAlias
 
 from games import catalog
 from games.engine import Role
-from store.connection import WAIT, Opened, default_path, open_reader, open_readonly, open_writer
+from store.connection import WAIT, Opened, Reader, default_path, open_reader, open_readonly, open_writer
 from store.errors import LogClosed, ReadOnly, Taken
 from store.filesystem import NetworkFileSystem
 from store.history import LogHistory
@@ -30,14 +30,14 @@ from store.people import People
 from store.provenance import commit, hardware
 from store.queries import Queries
 from store.recorder import LogRecorder, SplitOf
-from store.records import Progress
+from store.records import Progress, Sign
 from store.writer import Work, Writer
 
 _NEW_RUN = (
     "INSERT INTO runs (id, kind, created_at, app_version, git_commit, git_dirty, seed, config, config_hash, hardware) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_BEAT = (
+BEAT = (
     "INSERT OR REPLACE INTO progress (run_id, state, planned, done, failed, running, tokens_in, tokens_out, cost, "
     "seconds, host, pid, beat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -133,7 +133,7 @@ class Log:
     async def beat(self, run: str, progress: Progress) -> None:
         """Say how far a run is. Raises LogError."""
         row = (run, *astuple(progress)[:-1], now())
-        await self._do(lambda connection: connection.execute(_BEAT, row).rowcount)
+        await self._do(lambda connection: connection.execute(BEAT, row).rowcount)
 
     async def tag(self, episode: str, tag: str) -> None:
         """Put a word on an episode; twice is once. Raises LogError."""
@@ -146,7 +146,10 @@ class Log:
         await self._do(lambda connection: connection.execute(sql, (episode, tag)).rowcount)
 
     async def invite(self, episode: str, role: Role, code: str | None = None) -> str:
-        """Open a seat to other terminals, under this code or a new one. A seat has one open code. Raises LogError."""
+        """Open a seat to other terminals, under this code or a new one; a code that was closed here opens it again.
+
+        A seat has one open code. Raises Taken where another seat has the code, LogError.
+        """
         wished = code.strip().upper() if code else None
 
         def write(connection: sqlite3.Connection) -> str:
@@ -155,7 +158,10 @@ class Log:
             ).fetchone()
             if found is not None:
                 return found[0]
-            taken = connection.execute("SELECT 1 FROM invitations WHERE code = ?", (wished,)).fetchone()
+            taken = connection.execute("SELECT episode_id, role FROM invitations WHERE code = ?", (wished,)).fetchone()
+            if taken == (episode, role):
+                connection.execute("UPDATE invitations SET closed_at = NULL WHERE code = ?", (wished,))
+                return str(wished)
             if taken is not None:
                 raise Taken(f"the code {wished} is used already; choose another, or leave it out")
             made = wished or _new_code()
@@ -167,10 +173,22 @@ class Log:
 
         return await self._do(write)
 
-    async def attend(self, code: str) -> bool:
-        """Whoever joined with this code is there now; False where the seat was closed meanwhile. Raises LogError."""
-        sql = "UPDATE invitations SET seen_at = ? WHERE code = ? AND closed_at IS NULL"
-        return bool(await self._do(lambda connection: connection.execute(sql, (now(), code)).rowcount))
+    async def attend(self, code: str, last: str = "") -> Sign:
+        """Leave the sign that whoever joined with this code is there; none is left where the seat is closed.
+
+        `last` is the sign that was left before (`Sign.at`): another that stands there instead is from another terminal
+        at the same seat. Raises LogError.
+        """
+
+        def write(connection: sqlite3.Connection) -> Sign:
+            at = now()
+            row = connection.execute("SELECT seen_at, closed_at FROM invitations WHERE code = ?", (code,)).fetchone()
+            if row is None or row[1] is not None:
+                return Sign("", open=False)
+            connection.execute("UPDATE invitations SET seen_at = ? WHERE code = ?", (at, code))
+            return Sign(at, open=True, other=bool(last) and row[0] != last)
+
+        return await self._do(write)
 
     async def withdraw(self, code: str) -> None:
         """Close a seat to other terminals. Raises LogError."""
@@ -209,7 +227,9 @@ class Log:
             if self._writer is not None:
                 stack.callback(self._writer.close)
             for connection in self._readers:
-                stack.callback(connection.close)
+                # one that another thread is reading from, such as a screen's that was left meanwhile, would take the
+                # process with it
+                stack.callback(connection.let_go if isinstance(connection, Reader) else connection.close)
 
     def __enter__(self) -> Self:
         return self

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
-from store.errors import ReadOnly, UnknownPerson
-from store.ids import now
+from store.errors import LogError, ReadOnly, UnknownPerson
+from store.ids import digest, now
 from store.writer import Writer
 
 T = TypeVar("T")
@@ -103,6 +103,38 @@ def pseudonym() -> str:
     return f"{luck.choice(_FIRST.split())}-{luck.choice(_SECOND.split())}-{luck.randrange(100, 1000)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A person, and how much of the log is theirs."""
+
+    id: str
+    consent: Level
+    withdrawn: bool
+    turns: int
+    judgements: int
+    since: str
+
+
+def tally(reader: sqlite3.Connection) -> list[Tally]:
+    """Everybody in the log, longest known first."""
+    sql = """SELECT id, consent, withdrawn_at IS NOT NULL,
+      (SELECT count(*) FROM turns t WHERE t.person_id = p.id),
+      (SELECT count(*) FROM annotations a WHERE a.annotator_id = p.id), created_at
+    FROM people p ORDER BY created_at, id"""
+    return [Tally(id, level, bool(gone), *rest) for id, level, gone, *rest in reader.execute(sql)]
+
+
+def mark(person: str) -> str:
+    """What stands in `tombstones` for a forgotten person: a hash, so that the pseudonym itself is gone."""
+    return digest("forgotten", person)
+
+
+def was_forgotten(db: sqlite3.Connection, person: str, schema: str = "main") -> bool:
+    """Whether this person was forgotten in that database of the connection."""
+    sql = f"SELECT 1 FROM {schema}.tombstones WHERE kind = 'people' AND id = ?"
+    return db.execute(sql, (mark(person),)).fetchone() is not None
+
+
 _SELECT = "SELECT id, consent, consent_version, consented_at, withdrawn_at, created_at FROM people"
 
 
@@ -130,13 +162,18 @@ class People:
         return found
 
     def add(self, consent: Level = DEFAULT, id: str | None = None) -> Person:
-        """A new person under a fresh pseudonym (or `id`, which must be free), with what they agreed to."""
+        """A new person under a fresh pseudonym (or `id`, which must be free), with what they agreed to.
+
+        Raises LogError for a pseudonym that was forgotten here: a merge would erase whoever took it.
+        """
         at = now()
 
         def write(connection: sqlite3.Connection) -> str:
             name = id or pseudonym()
             while id is None and connection.execute("SELECT 1 FROM people WHERE id = ?", (name,)).fetchone():
                 name = pseudonym()
+            if was_forgotten(connection, name):
+                raise LogError(f"{name} was forgotten in this log, so nobody can be called that; take another name")
             connection.execute(
                 "INSERT INTO people (id, consent, consent_version, consented_at, created_at) VALUES (?, ?, ?, ?, ?)",
                 (name, _level(consent), VERSION, at, at),

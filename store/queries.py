@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from games import catalog
 from games.engine import Message, Role, Say
-from store.errors import UnknownEpisode, UnknownRun
+from store import scored
+from store.errors import BadCondition, UnknownEpisode, UnknownRun
+from store.filters import FROM, Filters
 from store.history import lineage, seats
 from store.records import (
     CallRow,
@@ -25,7 +29,7 @@ from store.records import (
     TurnRow,
 )
 
-_ROW = """
+ROW = """
 SELECT e.id, e.run_id, u.kind, e.game, e.game_version, i.name, i.language,
   (SELECT json_group_object(s.role, p.name) FROM seats s JOIN players p ON p.id = s.player_id
     WHERE s.episode_id = e.id),
@@ -38,6 +42,9 @@ FROM episodes e JOIN instances i ON i.id = e.instance_id
 LEFT JOIN runs u ON u.id = e.run_id LEFT JOIN results r ON r.episode_id = e.id
 """
 
+"""Begins every query for `EpisodeRow`s."""
+_KEPT = "e.id NOT IN (SELECT episode_id FROM trash)"
+
 
 class Queries:
     """Reads. `reader` gives a connection that this thread may read from, so any thread may ask."""
@@ -47,7 +54,7 @@ class Queries:
 
     def recent(self, limit: int = 20, *, before: str | None = None, game: str | None = None) -> list[EpisodeRow]:
         """The latest episodes, newest first; `before` is the last id of the page above."""
-        where, values = ["1"], list[Any]()
+        where, values = [_KEPT], list[Any]()
         if before is not None:
             where.append("e.id < ?")
             values.append(before)
@@ -56,13 +63,47 @@ class Queries:
             values.append(game)
         return self._rows(f"WHERE {' AND '.join(where)} ORDER BY e.id DESC LIMIT ?", (*values, limit))
 
+    def tagged(self, tag: str, episodes: Sequence[str]) -> set[str]:
+        """Which of these episodes carry the tag."""
+        marks = ", ".join("?" * len(episodes))
+        rows = self._reader().execute(
+            f"SELECT episode_id FROM tags WHERE tag = ? AND episode_id IN ({marks})", (tag, *episodes)
+        )
+        return {episode for (episode,) in rows}
+
     def unfinished(self, limit: int = 20, *, kinds: Sequence[str] | None = None) -> list[EpisodeRow]:
         """Episodes that can be resumed, newest first; `kinds` of run, None for all (with or without a run)."""
         kept, values = "", list[Any]()
         if kinds is not None:
             kept = f"AND u.kind IN ({', '.join('?' * len(kinds))})"
             values += kinds
-        return self._rows(f"WHERE r.episode_id IS NULL {kept} ORDER BY e.id DESC LIMIT ?", (*values, limit))
+        return self._rows(f"WHERE {_KEPT} AND r.episode_id IS NULL {kept} ORDER BY e.id DESC LIMIT ?", (*values, limit))
+
+    def matching(self, filters: Filters, limit: int | None = None, *, before: str | None = None) -> list[EpisodeRow]:
+        """Episodes that fit, newest first; `before` is the last id of the page above. Raises as `count` does."""
+        if limit == 0:
+            return []
+        condition, values = filters.sql()
+        if before is not None:
+            condition += " AND e.id < ?"
+            values.append(before)
+        with told(filters):
+            return self._rows(
+                f"WHERE {condition} ORDER BY e.id DESC LIMIT ?", (*values, -1 if limit is None else limit)
+            )
+
+    def count(self, filters: Filters) -> int:
+        """How many episodes fit. Raises ValueError, and LogError where a condition of the user's is no SQL."""
+        condition, values = filters.sql()
+        with told(filters):
+            return int(self._reader().execute(f"SELECT count(*) {FROM} WHERE {condition}", values).fetchone()[0])
+
+    def ids(self, filters: Filters) -> list[str]:
+        """Ids of all episodes that fit, oldest first. Raises as `count` does."""
+        condition, values = filters.sql()
+        with told(filters):
+            rows = self._reader().execute(f"SELECT e.id {FROM} WHERE {condition} ORDER BY e.id", values).fetchall()
+        return [id for (id,) in rows]
 
     def of_run(self, run: str) -> list[EpisodeRow]:
         """All episodes of a run in order of slot."""
@@ -105,6 +146,10 @@ class Queries:
         newest = "(SELECT max(t.seq) FROM turns t WHERE t.episode_id = e.id) DESC, e.id DESC"
         return self._rows(f"WHERE e.run_id = ? AND r.episode_id IS NULL ORDER BY {newest} LIMIT ?", (run, limit))
 
+    def ended(self, run: str, limit: int = 8) -> list[EpisodeRow]:
+        """Finished episodes of a run, those that ended last first."""
+        return self._rows("WHERE e.run_id = ? AND r.episode_id IS NOT NULL ORDER BY r.rowid DESC LIMIT ?", (run, limit))
+
     def failures(self, run: str | None = None, limit: int = 100) -> list[FailureRow]:
         """The latest failures of players, of one run or of all, newest first."""
         rows: list[Any] = (
@@ -131,6 +176,11 @@ class Queries:
         )
         return [Invitation(*row) for row in rows]
 
+    def run_of(self, episode: str) -> str | None:
+        """The run that an episode belongs to; None where it belongs to none, or is not in the log."""
+        row = self._reader().execute("SELECT run_id FROM episodes WHERE id = ?", (episode,)).fetchone()
+        return None if row is None else row[0]
+
     def others_at(self, seat: Invitation) -> list[str]:
         """Pseudonyms of the people who sat or spoke at the table of an open seat, but for whoever joined it."""
         rows = self._reader().execute(
@@ -148,12 +198,13 @@ class Queries:
         split: str | None = None,
         since: str | None = None,
     ) -> list[OutcomeRow]:
-        """Finished episodes with who sat where, oldest first. One whose seat changed hands is nobody's, and left out.
+        """Finished episodes with who sat where, oldest first. Those in the trash are left out, and those of which a
+        seat changed hands, since they are nobody's.
 
-        A player is its name; where several in the log share it (other settings, another revision), so much of the
+        A player is its name; where several who played share it (other settings, another revision), so much of the
         player's id is added as tells them apart.
         """
-        where, values = ["1"], list[Any]()
+        where, values = [_KEPT], list[Any]()
         for column, wanted in (("e.game", games), ("e.run_id", runs)):
             if wanted:
                 where.append(f"{column} IN ({', '.join('?' * len(wanted))})")
@@ -166,19 +217,38 @@ class Queries:
             values.append(since)
         rows = self._reader().execute(f"{_OUTCOME} WHERE {' AND '.join(where)} ORDER BY e.id", values).fetchall()
         several = dict(self._reader().execute(_SHARED))
+        roles = cache(_roles)
         found: list[OutcomeRow] = []
         for episode, game, key, run, seed, seated, outcome, main, rewards, winners in rows:
             players = {
                 role: name + (f"#{id[:6]}" if name in several else "") + ("+assist" if assisted else "")
                 for role, id, name, assisted in json.loads(seated)
             }
-            order = _ordered(game, players)
+            order = _ordered(roles(game), players)
             found.append(
                 OutcomeRow(
                     episode, game, key, run, seed, order, outcome, main, json.loads(rewards), tuple(json.loads(winners))
                 )
             )
         return found
+
+    def scored(self, filters: Filters) -> list[scored.ScoredRow]:
+        """Finished episodes that fit, as tables of results see them, oldest first. Raises as `count` does.
+
+        Branches and episodes whose seats changed hands are left out; `left_out` counts them.
+        """
+        reader = self._reader()
+        with told(filters):
+            return scored.read(reader, filters, (name for name, _ in reader.execute(_SHARED)), cache(_roles))
+
+    def left_out(self, filters: Filters, taken: int) -> scored.LeftOut:
+        """What fits beside the `taken` rows of `scored`. Raises as `count` does."""
+        with told(filters):
+            return scored.left_out(self._reader(), filters, taken)
+
+    def content_hash(self) -> str:
+        """SHA-256 over all that was played, 64 hex digits: equal for equal content, whatever the file looks like."""
+        return scored.content_hash(self._reader())
 
     def counts(self) -> Counts:
         """How much there is in all."""
@@ -270,10 +340,13 @@ class Queries:
         )
 
     def _rows(self, rest: str, values: Sequence[Any]) -> list[EpisodeRow]:
-        return [_episode(row) for row in self._reader().execute(_ROW + rest, values)]
+        return [episode_row(row) for row in self._reader().execute(ROW + rest, values)]
 
 
-_SHARED = "SELECT name, count(*) FROM players WHERE kind = 'model' GROUP BY 1 HAVING count(*) > 1"
+_SHARED = """
+SELECT name, count(*) FROM players p WHERE kind = 'model' AND EXISTS (SELECT 1 FROM seats s WHERE s.player_id = p.id)
+GROUP BY 1 HAVING count(*) > 1"""
+"""Those who never sat down, such as the result of a training before it plays, are not mistaken for anybody."""
 _OUTCOME = """
 SELECT e.id, e.game, i.key, e.run_id, e.seed,
   (SELECT json_group_array(json_array(s.role, p.id, p.name, (
@@ -287,13 +360,31 @@ JOIN instances i ON i.id = e.instance_id
 """
 
 
-def _ordered(game: str, players: dict[Role, str]) -> dict[Role, str]:
-    """Roles in the game's own order, where its code is here."""
+@contextmanager
+def told(filters: Filters) -> Generator[None]:
+    """An SQL error is the user's where the condition is; anything else is ours."""
     try:
-        roles = [role for role in catalog.get(game).roles if role in players]
+        yield
+    except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
+        if not filters.where:
+            raise
+        raise BadCondition(
+            f"--where {filters.where!r} is no condition that SQLite understands ({error}); "
+            "e is episodes, i instances, u runs, r results"
+        ) from error
+
+
+def _roles(game: str) -> tuple[Role, ...]:
+    """Roles in the game's own order, where its code is here. Looking for one that is not takes milliseconds."""
+    try:
+        return tuple(catalog.get(game).roles)
     except catalog.UnknownGame:
-        roles = []
-    return {role: players[role] for role in (*roles, *(role for role in players if role not in roles))}
+        return ()
+
+
+def _ordered(roles: Sequence[Role], players: dict[Role, str]) -> dict[Role, str]:
+    order = [role for role in roles if role in players]
+    return {role: players[role] for role in (*order, *(role for role in players if role not in order))}
 
 
 _INVITATION = "SELECT code, episode_id, role, opened_at, seen_at, closed_at FROM invitations"
@@ -319,7 +410,8 @@ FROM calls c JOIN players p ON p.id = c.player_id WHERE c.episode_id = ? ORDER B
 """
 
 
-def _episode(row: Sequence[Any]) -> EpisodeRow:
+def episode_row(row: Sequence[Any]) -> EpisodeRow:
+    """A row of `ROW`."""
     values: list[Any] = [*row[:7], json.loads(row[7]), tuple(json.loads(row[8])), *row[9:]]
     return EpisodeRow(*values)
 

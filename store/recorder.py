@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring as quote
 from math import isfinite
+from typing import NamedTuple, TypeAlias
 
 from games import catalog
 from games.engine import Game, Instance, Match, Message, Role, Say, Scores, Step
@@ -42,6 +43,18 @@ class _Live:
         tip = rows[-1][0] if rows else tip
         self.tips[role] = (count, tip)
         return rows, tip
+
+
+Conversation: TypeAlias = tuple[Sequence[Message], str | None]
+"""What a role has heard, and the hash of its last message."""
+
+
+class Sampled(NamedTuple):
+    """A player's id, the ids of its requests, and the rows of both."""
+
+    player: str
+    calls: list[str]
+    rows: dict[str, list[Row]]
 
 
 class LogRecorder:
@@ -127,6 +140,8 @@ class LogRecorder:
         rows: dict[str, list[Row]] = {"messages": messages, "turns": [row]}
         if reply.call is not None:
             self._add_call(rows, reply.call, heard[:spoken], seen, (episode, step.ply, step.role, turn, player[0], at))
+        if reply.candidate is not None:
+            rows["rollouts"] = [(episode, reply.candidate)]
         live.round = match.state.round
         if player[0] not in self._known:
             rows["players"] = [player]
@@ -195,15 +210,18 @@ class LogRecorder:
         heard: Sequence[Message],
         seen: str | None,
         place: tuple[str, int, Role, str | None, str, str],
-    ) -> None:
-        """The row of a call and of its prompt; a prompt that is just what was heard is in the log already."""
+    ) -> str:
+        """The row of a call and of its prompt; a prompt that is just what was heard is in the log already.
+
+        Returns the id of the call.
+        """
         episode, ply, role, turn, player, at = place
         if seen is None or tuple(call.prompt) != tuple(heard):
             prompt = chain(call.prompt)
             rows.setdefault("messages", []).extend(prompt)
             seen = prompt[-1][0] if prompt else None
         row = (
-            new_id(),
+            id := new_id(),
             episode,
             ply,
             role,
@@ -226,6 +244,19 @@ class LogRecorder:
             at,
         )
         rows.setdefault("calls", []).append(row)
+        return id
+
+    def sampled(
+        self, place: tuple[str, int, Role], seen: Conversation, who: Identity, calls: Sequence[Call]
+    ) -> Sampled:
+        """Rows for a player and its requests that became candidates and no turns, to be written by whoever asks.
+
+        `place` is episode, ply and role; `seen` what the role had heard, and its hash.
+        """
+        player, at = self._player(who), now()
+        rows: dict[str, list[Row]] = {"players": [player]}
+        ids = [self._add_call(rows, call, *seen, (*place, None, player[0], at)) for call in calls]
+        return Sampled(player[0], ids, rows)
 
     def _add_new(self, rows: dict[str, list[Row]], table: str, wanted: Iterable[Row]) -> list[str]:
         """Add those rows that this process has not committed before; returns their ids."""
@@ -248,12 +279,10 @@ class LogRecorder:
         return live
 
     def _player(self, who: Identity) -> Row:
-        sampling = to_json(dict(sorted(who.sampling.items()))) if who.sampling else "{}"
-        content = (who.kind, who.name, who.revision, who.adapter, sampling)
+        content = player_content(who)
         row = self._players.get(content)
         if row is None:
-            columns = [clean(text) for text in content]
-            row = self._players[content] = (content_id(columns), *columns)
+            row = self._players[content] = player_row(who)
         return row
 
     def _instance(self, match: Match) -> Row:
@@ -266,6 +295,18 @@ class LogRecorder:
         if len(self._instances) > LIVE:
             self._instances.popitem(last=False)
         return row
+
+
+def player_content(who: Identity) -> tuple[str, ...]:
+    """What tells players apart: the columns of `players` behind the id."""
+    sampling = to_json(dict(sorted(who.sampling.items()))) if who.sampling else "{}"
+    return (who.kind, who.name, who.revision, who.adapter, sampling)
+
+
+def player_row(who: Identity) -> Row:
+    """A row of `players`: its id is the hash of the rest, so that equal players are one row."""
+    columns = [clean(text) for text in player_content(who)]
+    return (content_id(columns), *columns)
 
 
 def instance_row(game: Game, instance: Instance, split: str) -> Row:

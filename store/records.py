@@ -171,6 +171,15 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """What leaving a sign at a seat showed. `other`: another terminal leaves signs there, too."""
+
+    at: str
+    open: bool
+    other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FailureRow:
     """A player that could not reply."""
 

@@ -18,7 +18,10 @@ SET = "playpen_tui"
 APPLICATION_ID = 0x504C4179
 """Marks the file as ours in its header (`PLAy`)."""
 
-NAMES: tuple[str, ...] = ("0001_log", "0002_views", "0003_runs")
+NAMES: tuple[str, ...] = (
+    *("0001_log", "0002_views", "0003_runs", "0004_exchange", "0005_browse", "0006_training"),
+    "0007_judging",
+)
 """Every migration this version knows, in order. Append only; a released one is never edited."""
 
 

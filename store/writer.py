@@ -26,6 +26,7 @@ Rows: TypeAlias = Mapping[str, Sequence[Row]]
 """Rows by table, columns in the order of `COLUMNS`."""
 
 COLUMNS: Mapping[str, str] = {
+    "runs": "id kind created_at app_version git_commit git_dirty seed config config_hash hardware",
     "instances": "id game name key experiment language split data",
     "players": "id kind name revision adapter_hash sampling",
     "episodes": "id run_id slot group_id instance_id game game_version seed parent_id fork_ply opening started_at",
@@ -34,14 +35,17 @@ COLUMNS: Mapping[str, str] = {
     "turns": "id episode_id ply round role player_id person_id assisted text verdict note says seen_hash ms created_at",
     "calls": "id episode_id ply role turn_id player_id prompt_hash text reasoning finish tokens_in tokens_out ms "
     "first_token_ms assisted sampling error token_ids logprobs raw created_at",
+    "rollouts": "episode_id candidate_id",
     "heard": "episode_id role hash",
     "results": "episode_id outcome reason main rewards winners plies ended_at",
     "scorings": "episode_id scorer turns metrics created_at",
     "failures": "id episode_id ply role player_id kind message created_at",
+    "blobs": "hash content size",
+    "files": "run_id episode_id path hash",
 }
-"""The tables that recording writes, parents before children."""
+"""The tables that recording and importing write, parents before children."""
 
-CONTENT = {"instances": "id", "players": "id", "messages": "hash"}
+CONTENT = {"instances": "id", "players": "id", "messages": "hash", "blobs": "hash"}
 """Tables whose key is a hash of the rest: a row that is there already is the same row."""
 
 

@@ -1,5 +1,6 @@
 """Scripted players. `competent` describes with the material's own clue, then with letters, and guesses by overlap of
-words with what the material says of every target; `random` says anything in the right form.
+words with what the material says of every target; `random` says anything in the right form; `patient` tells and guesses
+in the last round only, so that every match has all its rounds.
 
 The competent guesser has no more than the clues it heard: a person's clue is scored in the same way, hints about the
 number of letters and the first or last letter narrow the choice, and wrong guesses are not said again.
@@ -16,13 +17,15 @@ from typing import NamedTuple
 
 from games.boards import Card, Lines
 from games.engine import View
-from games.material import prompts
+from games.material import Prompts, prompts
 from games.taboo import lexicon
 from games.taboo.clue import PACKAGE, base, fold, stem, stop_words, tokens
 from games.taboo.replies import guessed
 
 _CLUE_WEIGHT = 1.0
 _RELATED_WEIGHT = 0.8
+_DRAWS = 4
+"""Vague sentences that the patient describer tries before it gives a hint about letters."""
 
 
 def random_bot(view: View, rng: Random) -> str:
@@ -35,9 +38,14 @@ def random_bot(view: View, rng: Random) -> str:
         while guessed(word, view.language) in wrong:
             word = rng.choice(vocabulary)
         return view.compose({"guess": word})
+    return view.compose({"clue": _vague(said, rng)})
+
+
+def _vague(said: Prompts, rng: Random) -> str:
+    """A sentence that fits most things."""
     opening, middle, end = (rng.choice(said.words(f"bot.{part}")) for part in ("openings", "middles", "ends"))
     gap = "" if middle.startswith(",") else " "
-    return view.compose({"clue": f"{opening}{gap}{middle} {end}"})
+    return f"{opening}{gap}{middle} {end}"
 
 
 def competent_bot(view: View, rng: Random) -> str:
@@ -46,10 +54,43 @@ def competent_bot(view: View, rng: Random) -> str:
         clues, wrong = _lines(view)
         return view.compose({"guess": best_guess(clues, wrong, view.language, rng)})
     card = next(panel for panel in view.board.panels if isinstance(panel, Card))
+    return _first_legal(view, clues_for(card.head, card.items, view.language)) or random_bot(view, rng)
+
+
+def patient_bot(view: View, rng: Random) -> str:
+    """Before the last round a clue that fits most things or a guess that is no target, both legal; in the last one what
+    `competent` would say. Two of them play all rounds, and win where the clues tell the word.
+    """
+    if _asked(view) == "guess":
+        clues, wrong = _lines(view)
+        language = view.language
+        if len(clues) >= lexicon.ROUNDS:
+            return view.compose({"guess": best_guess(clues, wrong, language, rng)})
+        out = {guessed(word, language) for word in (*wrong, *lexicon.said_in(clues, language))}
+        words = [word for word in _no_targets(language) if guessed(word, language) not in out]
+        return view.compose({"guess": rng.choice(words)})
+    card = next(panel for panel in view.board.panels if isinstance(panel, Card))
+    before = sum(message.role == "assistant" for message in view.heard)
+    if before + 1 >= lexicon.ROUNDS:
+        return competent_bot(view, rng)
+    said = prompts(PACKAGE, view.language)
+    vague = [_vague(said, rng) for _ in range(_DRAWS)]
+    hints = list(clues_for(card.head, card.items, view.language))[1:]
+    return _first_legal(view, (*vague, *hints) if not before else (*hints, *vague)) or competent_bot(view, rng)
+
+
+def _first_legal(view: View, clues: Iterable[str]) -> str:
+    """The first of these clues that was not given yet and breaks no rule, as a reply; empty where none will do."""
     given = {message.content for message in view.heard if message.role == "assistant"}
-    replies = [view.compose({"clue": clue}) for clue in clues_for(card.head, card.items, view.language)]
-    legal = [reply for reply in replies if reply not in given and not view.check(reply)]
-    return legal[0] if legal else random_bot(view, rng)
+    replies = (view.compose({"clue": clue}) for clue in clues)
+    return next((reply for reply in replies if reply not in given and not view.check(reply)), "")
+
+
+@lru_cache(maxsize=4)
+def _no_targets(language: str) -> tuple[str, ...]:
+    """Words of the vocabulary that are the target of no instance."""
+    targets = {guessed(entry.target, language) for entry in lexicon.entries(language)}
+    return tuple(word for word in lexicon.vocabulary(language) if guessed(word, language) not in targets)
 
 
 def clues_for(target: str, related: Sequence[str], language: str) -> Iterator[str]:

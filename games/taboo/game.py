@@ -24,7 +24,7 @@ from games.taboo.replies import content, guessed, with_tag
 
 DESCRIBER: Role = "describer"
 GUESSER: Role = "guesser"
-ROUNDS = 3
+ROUNDS = lexicon.ROUNDS
 CLUE_LENGTH = 100
 """How many characters a clue of an assisted seat has at most; others may go on as long as they like."""
 
@@ -267,8 +267,10 @@ class Taboo(Game[TabooInstance, TabooState]):
         return tuple(lines)
 
     def bots(self) -> Mapping[str, Bot]:
-        """`competent` knows the material and reads hints about letters, `random` says anything."""
-        return {"random": bots.random_bot, "competent": bots.competent_bot}
+        """`competent` knows the material and reads hints about letters, `random` says anything, `patient` tells and
+        guesses in the last round only.
+        """
+        return {"random": bots.random_bot, "competent": bots.competent_bot, "patient": bots.patient_bot}
 
     def instances(self, language: str) -> Sequence[TabooInstance]:
         """The benchmark set, then all other targets."""

@@ -18,6 +18,8 @@ from games.engine import Instance
 from games.taboo.clue import PACKAGE, base, beginning, fold, same_stem, tokens
 
 LANGUAGES = ("en", "de")
+ROUNDS = 3
+"""Clues, and guesses, that a match has at most."""
 BANDS = ("high", "medium", "low")
 """Frequency bands, which are the experiments."""
 

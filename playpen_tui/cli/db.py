@@ -1,4 +1,4 @@
-"""`db`: look after the log. Info, check, backup, merge."""
+"""`db`: look after the log. Info, check, backup, merge, people, forget."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from playpen_tui.cli.common import db_option, json_option, place, print_json
+from playpen_tui.cli.common import db_option, json_option, place, print_json, print_table
 
 if TYPE_CHECKING:
     from store.log import Log
@@ -107,6 +107,8 @@ def backup(ctx: click.Context, to: Path | None, db: str | None, as_json: bool) -
         print_json({"path": str(made.path), "size": made.size})
     else:
         print(f"{made.path}, {_size(made.size)}")
+    if made.notice:
+        print(f"note: {made.notice}", file=sys.stderr)
 
 
 @db.command()
@@ -119,7 +121,7 @@ def merge(ctx: click.Context, files: tuple[Path, ...], db: str | None, as_json: 
     from store.log import Log
     from store.merge import merge as join
 
-    found = []
+    found: list[dict[str, Any]] = []
     with Log.open(place(ctx, db)) as log:
         for notice in log.notices:
             print(f"note: {notice}", file=sys.stderr)
@@ -137,6 +139,51 @@ def _brought(file: Path, done: Merged) -> str:
     parts = [f"{done.episodes:,} episodes", f"{done.rows.get('turns', 0):,} turns"]
     parts += [f"{done.continued:,} continued"] if done.continued else []
     parts += [f"{done.consent:,} episodes left out for want of consent"] if done.consent else []
+    parts += [f"{done.judgements:,} candidates and judgements left out for want of consent"] if done.judgements else []
+    parts += [f"{done.forgotten:,} people forgotten here as they were there"] if done.forgotten else []
+    parts += ["their words may still be in the file: playpen-tui db forget --finish"] if not done.swept else []
     parts += [f"{done.erased:,} left out since words of theirs were erased here"] if done.erased else []
     parts += [f"{done.doubled:,} left out since their slot is filled here"] if done.doubled else []
     return f"{file}: " + ", ".join(parts)
+
+
+@db.command()
+@db_option
+@json_option
+@click.pass_context
+def people(ctx: click.Context, db: str | None, as_json: bool) -> None:
+    """List the people of the log by their pseudonyms: what they agreed to, how much they said and judged."""
+    from store.people import tally
+
+    with _open(ctx, db) as log:
+        found = tally(log.reader())
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    head = ("person", "consent", "turns", "judgements", "since")
+    rows = [
+        (one.id, "withdrawn" if one.withdrawn else one.consent, one.turns, one.judgements, one.since[:10])
+        for one in found
+    ]
+    print_table(head, rows)
+
+
+@db.command()
+@click.argument("person", required=False)
+@db_option
+@json_option
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Count what would be erased, and change nothing.")
+@click.option("--finish", is_flag=True, help="Write the file anew after an erasure that was cut off.")
+@click.pass_context
+def forget(
+    ctx: click.Context, person: str | None, db: str | None, as_json: bool, yes: bool, dry_run: bool, finish: bool
+) -> None:
+    """Erase what PERSON said, and what others said after hearing it; `db people` lists who is there.
+
+    Backups, exports, data sets and trainings that had the words are named: weights cannot be erased. No other program
+    may have the log open.
+    """
+    from playpen_tui.cli import forgetting
+
+    ctx.exit(forgetting.run(place(ctx, db), person, yes=yes, dry=dry_run, finish=finish, as_json=as_json))

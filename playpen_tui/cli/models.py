@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from playpen_tui.cli.common import json_option, print_json, print_table
+from playpen_tui.cli.models_out import export, push
 
 if TYPE_CHECKING:
     from players.entry import ModelEntry
@@ -215,6 +216,8 @@ def edit(name: str, **asked: Any) -> None:
             f"{name} is from elsewhere ({entry.source}) and stays as it is: add your own with `playpen-tui models add`,"
             f" or set something for once: {name}?temperature=0.7",
         )
+    if all(value in (None, ()) for value in asked.values()):
+        raise click.UsageError("nothing was named to change: name fields, as in --set temperature=0, or see --help")
     after = replace(checked(name, _given(table_of(entry), asked)), source="user")
     if after == entry:
         print(f"{name} is like that already")
@@ -283,3 +286,7 @@ def test(ctx: click.Context, name: str, as_json: bool) -> None:
     elif trial.text:
         print(f"it said {plain(mask(trial.text, names))!r}")
     ctx.exit(0 if trial.ok else 1)
+
+
+models.add_command(export)
+models.add_command(push)

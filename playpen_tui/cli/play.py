@@ -13,6 +13,8 @@ from playpen_tui.cli.common import db_option, named_seats, place
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from textual.message import Message
+
     from playpen_tui.sitting import Setup
     from playpen_tui.watching import Watch
 
@@ -89,9 +91,13 @@ def refuse_early(path: Path | None, setup: Setup) -> None:
 
 
 def open_app(
-    db: str | Path | None = None, setup: Setup | None = None, picker: bool = False, watch: Watch | None = None
+    db: str | Path | None = None,
+    setup: Setup | None = None,
+    picker: bool = False,
+    watch: Watch | None = None,
+    first: Message | None = None,
 ) -> int:
-    """Open the app; returns the exit code and prints the command that goes on from here."""
+    """Open the app where one of these leads; returns the exit code and prints the command that goes on from here."""
     if not sys.stdout.isatty() or not sys.stdin.isatty():
         raise click.ClickException("this is no terminal; use --plain to play in lines")
     from pathlib import Path
@@ -102,7 +108,7 @@ def open_app(
 
     async def run() -> tuple[int, list[str]]:
         async with Workbench(Path(db) if db else None) as workbench:
-            app = PlaypenApp(workbench, setup, picker=picker, watch=watch)
+            app = PlaypenApp(workbench, setup, picker=picker, watch=watch, first=first)
             code = await app.run_async()
             commands = [app.last.command(workbench.named_db)] if app.last else []
             if (resume := await app.settle()) is not None:

@@ -15,6 +15,7 @@ from playpen_tui.cli.selfplay import wished
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from playpen_tui.programme import Item
     from playpen_tui.watching import Watch, Watched
 
 
@@ -46,15 +47,18 @@ def spectate(
     db: str | None,
     **asked: Any,
 ) -> None:
-    """Watch GAMES being played, a run of another process (--run), or a replay (--episode).
+    """Watch GAMES being played, a run of another process (--run), or a replay (--episode); else choose from a list.
 
     With --json every turn is one line of JSON: episode, ply, role, player, text, verdict.
     """
     from playpen_tui.watching import Watch
 
     path = place(ctx, db)
-    if sum((bool(asked["games"]), run is not None, bool(episodes_named))) != 1:
+    wishes = sum((bool(asked["games"]), run is not None, bool(episodes_named)))
+    if wishes > 1 or (not wishes and (asked["players"] or asked["seats"])):
         raise click.UsageError("spectate takes a GAME with its players, or --run RUN, or --episode ID")
+    if not wishes:
+        ctx.exit(_list(path, plain, as_json))
     if asked["games"]:
         none = dict.fromkeys(("swap", "experiment", "per_instance", "protocol", "shard", "no_record"))
         watch = Watch(wish=wished({**none, **asked}))
@@ -68,6 +72,35 @@ def spectate(
     from playpen_tui.cli.play import open_app
 
     ctx.exit(open_app(path, watch=watch))
+
+
+def _list(path: Path | None, plain: bool, as_json: bool) -> int:
+    """Show what there is to watch: on a screen to choose from, as lines, or as one document."""
+    if not plain and not as_json:
+        from playpen_tui.cli.play import open_app
+        from playpen_tui.messages import Go
+
+        return open_app(path, first=Go("stands"))
+    from playpen_tui.plain_text import plain as harmless
+    from playpen_tui.programme import NOTHING, programme
+    from playpen_tui.workbench import Workbench
+
+    async def read() -> list[Item]:
+        async with Workbench(path) as bench:
+            return await programme(bench)
+
+    items = asyncio.run(read())
+    if as_json:
+        print(json.dumps([item.as_json() for item in items], ensure_ascii=False, indent=2))
+        return 0
+    for item in items:
+        kind = "run" if item.is_run else "episode"
+        mark = " · bookmarked" if item.bookmarked else ""
+        line = f"{kind} {item.id}  {item.state}  {item.games}  {item.who}  {item.how}  {item.age}{mark}"
+        print(harmless(line))
+    if not items:
+        print(NOTHING)
+    return 0
 
 
 def _latest(path: Path | None) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from games.engine import Role
@@ -129,4 +130,69 @@ class Choose(ModalScreen[str | None]):
 
     def action_back(self) -> None:
         """Not answered."""
+        self.dismiss(None)
+
+
+class Prompt(ModalScreen[str | None]):
+    """A line to write. Esc gives None, enter what was written, once `check` has no objection to it."""
+
+    BINDINGS = bindings("dialog")
+    DEFAULT_CSS = """
+    Prompt { align: center middle; }
+    Prompt > Vertical { width: 72; max-width: 96%; height: auto; background: $surface;
+                        border: round $border; padding: 1 2; }
+    Prompt Static { height: auto; }
+    Prompt Input, Prompt Input:focus { height: 1; border: none; padding: 0; margin: 1 0; background: $panel; }
+    Prompt #prompt-keys { color: $secondary; }
+    Prompt #prompt-keys.wrong { color: $error; }
+    """
+
+    def __init__(
+        self,
+        text: str,
+        value: str = "",
+        *,
+        known: Sequence[str] = (),
+        check: Callable[[str], str] = lambda text: "",
+    ) -> None:
+        super().__init__()
+        self._text = text
+        self._value = value
+        self._known = known
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        """What is asked, the line, and what is wrong with it."""
+        known = [clean(word) for word in self._known]
+        with Vertical():
+            yield Static(Content(clean(self._text, None)))
+            yield Input(self._value, suggester=SuggestFromList(known) if known else None)
+            yield Static(Content(self._keys), id="prompt-keys")
+
+    @property
+    def _keys(self) -> str:
+        return "enter done   → take what is suggested   esc back" if self._known else "enter done   esc back"
+
+    def on_mount(self) -> None:
+        """Write."""
+        self.query_one(Input).focus()
+
+    def on_input_changed(self) -> None:
+        """What was wrong may be right now."""
+        box = self.query_one("#prompt-keys", Static)
+        box.remove_class("wrong")
+        box.update(Content(self._keys))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Done, where nothing is wrong."""
+        wrong = self._check(event.value)
+        if not wrong:
+            self.dismiss(event.value)
+            return
+        box = self.query_one("#prompt-keys", Static)
+        box.add_class("wrong")
+        box.update(Content(f"✗ {one_line(wrong)}"))
+
+    def action_back(self) -> None:
+        """Nothing."""
         self.dismiss(None)

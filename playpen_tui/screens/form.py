@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from players.entry import BadField, ModelEntry, RegistryError, check_field, checked, table_of, typed
+from players.entry import IT, LIKE_A_KEY, BadField, ModelEntry, RegistryError, check_field, checked, table_of, typed
 from players.known import Known, settings_text
 from players.masking import mask, may_be_key, unlike_a_name
 from players.registry import Registry
@@ -29,7 +29,9 @@ from playpen_tui.widgets.composer import moved
 
 LENGTH = 1_000
 """Characters that a field takes."""
-USUAL = "as asked for"
+USUAL = "if asked for"
+AROUND = 11
+"""Lines of the form around its fields, when the sentence below them is long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,14 @@ FIELDS = (
 )
 
 
+LABELS = {one.key: one.label for one in FIELDS}
+
+
+def _sentence(error: RegistryError) -> str:
+    """What is wrong, in the words of the form."""
+    return error.called(LABELS.get(error.key, error.key)) if isinstance(error, BadField) else str(error)
+
+
 def filled(entry: ModelEntry) -> dict[str, str]:
     """The fields of an entry as one would type them; the name only where it is the user's own."""
     prices = {key: f"{value:.10g}" for key in ("price_in", "price_out") if (value := getattr(entry, key)) is not None}
@@ -82,9 +92,13 @@ class Entry(Input):
         super().__init__(value, max_length=LENGTH, compact=True, select_on_focus=False, password=hides(key, value))
 
     async def _on_key(self, event: events.Key) -> None:
-        if at_once(self, event):
+        if await at_once(self, event):
             event.stop()
             event.prevent_default()
+        elif bound := self._bindings.key_to_bindings.get(event.key):  # backspace and the like, in their order
+            event.stop()
+            event.prevent_default()
+            await self.run_action(bound[0].action)
         else:
             await super()._on_key(event)
 
@@ -102,15 +116,19 @@ class Entry(Input):
         self.insert_text_at_cursor(text[: max(0, LENGTH - len(self.value))])
 
 
-def at_once(field: Entry | Choice, event: events.Key) -> bool:
-    """Do what must not wait for the key to bubble up, since keys typed behind it belong to the next field."""
-    form = field.screen
+async def at_once(field: Entry | Choice, event: events.Key) -> bool:
+    """Do what the form binds before the key bubbles up to it, since keys typed behind it may belong to another field.
+
+    True where that was done.
+    """
     if moved(field, event):
         return True
-    if not isinstance(form, FormScreen) or event.key not in ("up", "down", "enter"):
-        return False
-    {"up": form.action_previous_field, "down": form.action_next_field, "enter": form.action_save}[event.key]()
-    return True
+    form = field.screen
+    for bound in form._bindings.key_to_bindings.get(event.key, ()):
+        if form.check_action(bound.action, ()):
+            await form.run_action(bound.action)
+            return True
+    return False
 
 
 def hides(key: str, value: str) -> bool:
@@ -138,9 +156,9 @@ class Choice(Static, can_focus=True):
         """Draw the words."""
         self.turn(0)
 
-    def on_key(self, event: events.Key) -> None:
+    async def on_key(self, event: events.Key) -> None:
         """Fields are changed at once."""
-        if at_once(self, event):
+        if await at_once(self, event):
             event.stop()
 
     def turn(self, by: int) -> None:
@@ -170,7 +188,9 @@ class FormScreen(ModalScreen[str | None]):
         self._served = list(served)
         self._first = dict(values)
         self.values: dict[str, str] = {}
-        self._problem: BadField | RegistryError | None = None
+        self._problem: RegistryError | None = None
+        self._tried: dict[str, str] = {}
+        """What stood in the fields when `_problem` came of saving them."""
 
     @property
     def changed(self) -> bool:
@@ -193,15 +213,20 @@ class FormScreen(ModalScreen[str | None]):
                         yield Static("", classes="mark", id=f"mark-{one.key}")
                         yield Choice(one.key, one.choices, value) if one.choices else Entry(one.key, value)
             yield Static("", id="form-problem")
-            yield Static("enter save   ↑ ↓ field   ← → choose   ctrl+o from a server   esc close", id="form-keys")
+            yield Static("enter save   ↑ ↓ field   ← → choose   ctrl+o fill in   f1 help   esc close", id="form-keys")
 
     def on_mount(self) -> None:
         """The cursor to the first field that is empty and must not be."""
-        self.query_one("#form-rows").styles.height = "auto"
         widgets = self._widgets()
         empty = [w for w in widgets if w.key in ("name", "model") and not w.value]
         (empty or widgets)[0].focus()
         self._look()
+
+    def on_resize(self) -> None:
+        """On a low terminal the fields scroll, so that what is wrong and the keys stay in sight."""
+        rows = self.query_one("#form-rows")
+        rows.styles.height = "auto"
+        rows.styles.max_height = max(1, self.size.height - AROUND)
 
     def _widgets(self) -> list[Entry | Choice]:
         return [w for w in self.query("#form-rows Entry, #form-rows Choice") if isinstance(w, Entry | Choice)]
@@ -216,8 +241,12 @@ class FormScreen(ModalScreen[str | None]):
         self._changed()
 
     def _changed(self) -> None:
-        self._problem = None
         self._look()
+        if (
+            self._problem is not None and self.values != self._tried
+        ):  # else this was typed before enter, and is only heard of now
+            self._problem = None
+            self._look()
 
     def on_descendant_focus(self) -> None:
         """Another field has another hint."""
@@ -233,7 +262,8 @@ class FormScreen(ModalScreen[str | None]):
         for w in widgets:
             self.query_one(f"#mark-{w.key}", Static).update(Content("✗" if w.key in wrong else ""))
         here = self.focused.key if isinstance(self.focused, Entry | Choice) else ""
-        problem = str(self._problem) if self._problem is not None else wrong.get(here) or next(iter(wrong.values()), "")
+        problem = _sentence(self._problem) if self._problem is not None else ""
+        problem = problem or wrong.get(here) or next(iter(wrong.values()), "")
         hint = next((one.hint for one in FIELDS if one.key == here), "")
         if here == "api_key_env" and self.values[here].strip() and here not in wrong:
             there = bool(os.environ.get(self.values[here].strip(), "").strip())
@@ -249,7 +279,7 @@ class FormScreen(ModalScreen[str | None]):
             if key == "name" and self._editing is None and self._taken(value.strip()):
                 return f"there is a model {value.strip()} already: choose another name, or change that one"
         except BadField as error:
-            return str(error)
+            return _sentence(BadField(key, LIKE_A_KEY) if may_be_key(value) else error)
         return ""
 
     def _taken(self, name: str) -> bool:
@@ -269,11 +299,12 @@ class FormScreen(ModalScreen[str | None]):
                 if problem := self._wrong(key, value):
                     raise BadField(key, problem)
             if not name:
-                raise BadField("name", "it needs a name")
+                raise BadField("name", f"{IT} is missing: how do you want to call it?")
             before = table_of(self._registry.get(name)) if self._editing is not None else {}
             self._registry.add(checked(name, typed(values, before)))
         except (RegistryError, LookupError) as error:
             self._problem = error if isinstance(error, RegistryError) else RegistryError(str(error.args[0]))
+            self._tried = dict(self.values)
             for w in self._widgets():
                 if isinstance(error, BadField) and w.key == error.key:
                     w.focus()

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from playpen_tui.actions import bindings
-from playpen_tui.messages import Go, Look, Sit
+from playpen_tui.messages import Go, Look, OpenTraining, Sit
 from playpen_tui.sitting import Setup
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
@@ -53,6 +53,10 @@ class HomeScreen(Screen[None]):
         with VerticalScroll(id="rows", can_focus=False):
             yield Static("", id="text")
         yield Footer(show_command_palette=False)
+
+    def action_leave(self) -> None:
+        """Leave the app."""
+        self.app.exit(0)
 
     def on_mount(self) -> None:
         """Draw at once what needs no log, and read the log beside."""
@@ -133,7 +137,9 @@ class HomeScreen(Screen[None]):
         if 0 <= place < len(self.overview.unfinished):
             event.stop()
             chosen = self.overview.unfinished[place]
-            if chosen.run is not None:
+            if chosen.training is not None:
+                self.app.post_message(OpenTraining(chosen.training))
+            elif chosen.run is not None:
                 self.app.post_message(Look(Watch(run=chosen.run)))
             else:
                 self.app.post_message(Sit(Setup(game="", resume=chosen.episode)))
@@ -144,15 +150,24 @@ class HomeScreen(Screen[None]):
             self.app.post_message(Sit(self.overview.default))
 
     def action_spectate(self) -> None:
-        """The latest run, else the latest episodes."""
-        if self.overview is None:
-            return
-        if self.overview.last_run is not None:
-            self.app.post_message(Look(Watch(run=self.overview.last_run)))
-        elif self.overview.recent:
-            self.app.post_message(Look(Watch(episodes=tuple(row.episode for row in self.overview.recent[:4]))))
-        else:
-            self.notify("nothing to watch yet: `playpen-tui spectate GAME --player PLAYER`", markup=False)
+        """What there is to watch."""
+        self.app.post_message(Go("stands"))
+
+    def action_results(self) -> None:
+        """The results."""
+        self.app.post_message(Go("results"))
+
+    def action_train(self) -> None:
+        """The trainings."""
+        self.app.post_message(Go("trainings"))
+
+    def action_annotate(self) -> None:
+        """The queues."""
+        self.app.post_message(Go("queues"))
+
+    def action_browse(self) -> None:
+        """The episodes."""
+        self.app.post_message(Go("browse"))
 
     def action_models(self) -> None:
         """The models."""

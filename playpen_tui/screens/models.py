@@ -20,7 +20,7 @@ from textual.widgets.option_list import Option
 
 from players.base import Event, Token
 from players.known import Known, details, key_names, lying, registered
-from players.masking import mask
+from players.masking import HIDDEN, mask, may_be_key
 from players.trying import Step, Trial, try_spec
 from playpen_tui import workbench
 from playpen_tui.actions import bindings
@@ -54,6 +54,14 @@ class _Running:
     dirty: bool = True
 
 
+class Names(OptionList):
+    """The list. Enter is the screen's, so that the footer tells of it and a click only looks."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """All but `select`."""
+        return action != "select"
+
+
 class ModelsScreen(Screen[None]):
     """Whom one can play with."""
 
@@ -77,7 +85,7 @@ class ModelsScreen(Screen[None]):
             yield Static("Models", id="title")
             yield Static("", id="status")
         with Horizontal(id="room"):
-            yield OptionList(id="list")
+            yield Names(id="list")
             with VerticalScroll(id="one"):
                 yield Static("", id="details")
         yield Footer(show_command_palette=False)
@@ -201,9 +209,9 @@ class ModelsScreen(Screen[None]):
     def _head(self) -> None:
         servers = len({known.where for known in self._found})
         words = "looking for servers …" if self._looking else f"{servers or 'no'} server{'s' * (servers != 1)} found"
-        words += "   enter plays"
+        words += "" if self._looking else "   r looks again"
         if self._tested is not None:
-            words = f"testing {short(self._plain(self._tested.spec), 30)}   esc stop"
+            words = f"testing {short(self._plain(self._tested.spec), 30)}"
         self.query_one("#status", Static).update(Content(words))
 
     def _details(self) -> None:
@@ -244,7 +252,9 @@ class ModelsScreen(Screen[None]):
         if text:
             said = " ".join(mask(text, self._names).split())
             if running is not None:  # the end of it, from a whole word on
-                said = ("… " + said[-STREAMED:].partition(" ")[2] if len(said) > STREAMED else said) + "▏"
+                said = "… " + said[-STREAMED:].partition(" ")[2] if len(said) > STREAMED else said
+                before, space, last = said.rpartition(" ")
+                said = before + space + (HIDDEN if may_be_key(last) else last) + "▏"
             lines += [Content(""), *_wrapped("it said   ", clean(said, None if running else STREAMED), width)]
         return lines
 
@@ -274,6 +284,7 @@ class ModelsScreen(Screen[None]):
                 running.dirty = True
 
         self._fill()
+        self.refresh_bindings()
         try:
             self.bench.trials[known.spec] = await try_spec(known.spec, self.bench.registry, hear=hear, emit=emit)
         except expected() as error:
@@ -347,13 +358,10 @@ class ModelsScreen(Screen[None]):
             self.notify(self._plain(str(error), 500), severity="error", timeout=12, markup=False)
             return
         self.bench.trials.pop(known.spec, None)
+        self._drafts.pop(known.spec, None)
         self._fill()
 
     # ways
-
-    def on_option_list_option_selected(self) -> None:
-        """Enter plays."""
-        self.action_play()
 
     def action_play(self) -> None:
         """To the picker, with this partner."""
@@ -381,18 +389,21 @@ class ModelsScreen(Screen[None]):
         box = self.query_one(OptionList)
         (self.query_one("#one") if self.focused is box else box).focus()
 
+    def action_stop(self) -> None:
+        """Stop the test."""
+        self.workers.cancel_group(self, "trial")
+
     def action_back(self) -> None:
-        """Stop the test, or go home."""
-        if self._tested is not None:
-            self.workers.cancel_group(self, "trial")
-        else:
-            self.app.post_message(Go("home"))
+        """Home."""
+        self.app.post_message(Go("home"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done with the one under the cursor."""
         if action in ("play", "test", "edit", "remove", "copy"):
             known = self.chosen if self.query("#list") else None
             return known is not None and (action != "remove" or known.group == "registered")
+        if action in ("stop", "back"):
+            return (self._tested is not None) == (action == "stop")
         return True
 
 

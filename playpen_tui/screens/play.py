@@ -14,17 +14,19 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from games.boards import Board
 from games.engine import Match, Role
-from players.base import Event, Token
+from players.base import Event, Reply, Token
+from players.choosing import Chooser, Offer
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
+from playpen_tui.remarks import Remarks
 from playpen_tui.screens.dialogs import Choose, Curtain, TextDialog
 from playpen_tui.screens.seats import SeatsDialog
+from playpen_tui.screens.turns import TurnsScreen
 from playpen_tui.sitting import Sitting, is_here
 from playpen_tui.terminals import Shared
 from playpen_tui.text import clean, one_line
@@ -41,23 +43,30 @@ LOOK = 1.0
 """Seconds between two looks at who is there."""
 
 
-class PlayScreen(Screen[None]):
+class PlayScreen(TurnsScreen[None]):
     """One sitting at a table."""
 
     BINDINGS = bindings("play")
     CSS_PATH = "play.tcss"
 
-    def __init__(self, sitting: Sitting, bench: Workbench) -> None:
+    def __init__(self, sitting: Sitting, bench: Workbench, study: bool = False) -> None:
         super().__init__()
+        self.study = study
+        """Whether it is a step of a study: then one goes on there, and seats stay as they are."""
         self.sitting = sitting
         self.bench = bench
+        self.remarks = Remarks(bench, next((p.identity.person for p in sitting.joined.values()), None))
+        if sitting.chooser is None and sitting.setup.record and not study:
+            sitting.chooser = Chooser(self._choose, self._tell_choice)
         self._viewer: Role | None = None
         self._veiled = False
         self._driver: Worker[None] | None = None
         self._there: dict[str, bool] = {}
-        self._closed = False
+        self._notice: list[tuple[str, str]] = []
+        self._late = ""
+        self._stood = False
         self._trouble = ""
-        self._offered: tuple[bool, bool, bool] | None = None
+        self._offered: tuple[bool, ...] | None = None
 
     def compose(self) -> ComposeResult:
         """Head, board and dialogue, seats, trouble, writing line or end card, keys."""
@@ -82,6 +91,7 @@ class PlayScreen(Screen[None]):
         self.set_interval(LOOK, self._look_who_is_there)
         self._look_who_is_there()
         self.call_later(self._show)
+        self.show_marks()
         self._go_on()
 
     def _name_seats(self) -> None:
@@ -129,12 +139,32 @@ class PlayScreen(Screen[None]):
     @work(group="presence", exclusive=True, exit_on_error=False)
     async def _look(self, shared: Shared) -> None:
         """Say how an open seat is joined, until somebody has, and when they are gone."""
-        seats = [seat for seat in await shared.seats() if seat.role in self.sitting.open_seats]
-        self.query_one(InviteCard).show([] if self.sitting.match.over else seats, shared.command)
-        for seat in seats:
-            if seat.there and not self._there.get(seat.code):
-                self.notify(f"somebody sits down as {one_line(seat.role)}", markup=False, timeout=4)
-            self._there[seat.code] = seat.there
+        sitting = self.sitting
+        if sitting.setup.join:
+            host = await shared.host()
+            sitting.who = {} if host.there else dict.fromkeys(sitting.setup.seats, "away")
+            self._notice = [(host.words, shared.resume)] if host.words and not sitting.closed else []
+        else:
+            seats = [seat for seat in await shared.seats() if seat.role in sitting.open_seats]
+            sitting.who = {seat.role: seat.who for seat in seats}
+            self._notice = [
+                (f"{seat.words}. In another terminal:", shared.command(seat.code)) for seat in seats if not seat.there
+            ]
+            for seat in seats:
+                if seat.there and not self._there.get(seat.code):
+                    self.notify(f"somebody sits at another terminal as {one_line(seat.role)}", markup=False, timeout=4)
+                self._there[seat.code] = seat.there
+        self._name_seats()
+        self._show_notice()
+
+    def _show_notice(self) -> None:
+        """What stands over the seats: how one joins, what has become of one's own seat, who is away."""
+        own: list[tuple[str, str]] = []
+        if self.sitting.closed:
+            own.append((f"Your seat was given to another player; you look on.{self._late}", ""))
+        elif self.sitting.doubled:
+            own.append(("Your seat was joined from another terminal, too: what is said first counts.", ""))
+        self.query_one(InviteCard).show([] if self.sitting.match.over else [*own, *self._notice])
 
     # drawing
 
@@ -153,23 +183,29 @@ class PlayScreen(Screen[None]):
         self._head(match, board)
         await self.query_one(BoardView).show(board)
         mine = frozenset(sitting.humans)
-        await self.query_one(Dialogue).show(entries(match, eyes), sitting.names(), mine)
+        await self.query_one(Dialogue).show(entries(match, eyes, sitting.speakers), sitting.names(), mine)
+        if self.remarks.pending:
+            self.show_marks()
         waiting = sitting.waiting_for
         self._name_seats()
         self.query_one(Seats).turn(match.turn, waiting is not None or sitting.elsewhere(match.turn))
         self._tell()
+        self._show_notice()
         self._offer()
         composer = self.query_one(Composer)
         if match.over:
             composer.display = False
             self.query_one(Dialogue).quiet()
-            self.query_one(InviteCard).show([], str)
-            self.query_one(EndCard).show(match, swap=len(match.game.roles) > 1, guest=bool(sitting.setup.join))
+            end, guest = self.query_one(EndCard), bool(sitting.setup.join)
+            focus = not self.judging
+            end.show(match, swap=len(match.game.roles) > 1, guest=guest, study=self.study, focus=focus)
         elif waiting is not None and not self._trouble:
-            await composer.ask(sitting.fields())
+            await composer.ask(sitting.fields(), focus=not self.judging)
             self._complain()
         else:
             composer.display = False
+            if self.focused is not None and self.focused in composer.query("*"):
+                self.set_focus(None)
 
     def _head(self, match: Match, board: Board) -> None:
         title = f"{match.game.title} · {match.instance.experiment.replace('_', ' ')}"
@@ -183,14 +219,22 @@ class PlayScreen(Screen[None]):
 
     def _tell(self) -> None:
         """What other terminals did that whoever sits here has to know."""
-        sitting = self.sitting
-        if sitting.unsaid:
-            text = f"another terminal spoke first; not said: {one_line(sitting.unsaid, 300)}"
-            self.notify(text, severity="warning", timeout=10, markup=False)
+        sitting, composer = self.sitting, self.query_one(Composer)
+        draft = sitting.unsaid or " · ".join(text for text in composer.answers.values() if text)
+        if sitting.closed and not self._stood:
+            self._late = f" Not said: {one_line(draft, 300)}" if draft else ""
+            composer.clear_answers()
             sitting.unsaid = ""
-        if sitting.setup.join and not sitting.humans and not self._closed:
-            self._closed = True
-            self.notify("your seat was given to another player; you can still follow the game", markup=False)
+        elif not sitting.closed and self._stood:
+            again = "; up brings back what you were writing" if self._late else ""
+            self._late = ""
+            self.notify(f"your seat was handed back to you{again}", markup=False)
+        self._stood = sitting.closed
+        if (sitting.overtaken or sitting.unsaid) and draft:
+            text = f"another terminal spoke first; not said: {one_line(draft, 300)}"
+            self.notify(text, severity="warning", timeout=10, markup=False)
+            composer.clear_answers()
+        sitting.unsaid, sitting.overtaken = "", False
 
     def _fall(self, role: Role | None) -> None:
         """Let the curtain fall before another person may look."""
@@ -252,8 +296,11 @@ class PlayScreen(Screen[None]):
 
     def action_stop(self) -> None:
         """Stop a model that is at work."""
-        role = self.sitting.match.turn
+        role, chooser = self.sitting.match.turn, self.sitting.chooser
         if role is None or self._driver is None:
+            return
+        if chooser is not None and chooser.enough():
+            self.notify("the first reply goes on", markup=False, timeout=3)
             return
         self._driver.cancel()
         self.query_one(Seats).stopped(role)
@@ -268,7 +315,7 @@ class PlayScreen(Screen[None]):
             self.notify("cleared; up brings it back, esc again leaves", markup=False, timeout=3)
             return
         self.workers.cancel_node(self)
-        self.app.post_message(Go("home"))
+        self.app.post_message(Go("back" if self.study else "home"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done now."""
@@ -276,8 +323,16 @@ class PlayScreen(Screen[None]):
             return True
         if action in ("stop", "away"):
             return self.query_one(Seats).busy == (action == "stop")
+        if self.judging and action in ("rules", "seats", "judge"):
+            return False
+        if self.study and action in ("seats", "judge", "choose"):  # who plays and says what is the study's to say
+            return False
         if action == "rules":
             return not self.sitting.match.over
+        if action == "judge":
+            return bool(self.query_one(Dialogue).turns())
+        if action == "choose":
+            return not self.sitting.match.over and not self.sitting.setup.join
         if action == "retry":
             return bool(self._trouble)
         if action == "seats":
@@ -286,7 +341,8 @@ class PlayScreen(Screen[None]):
 
     def _offer(self) -> None:
         """Let the footer say what can be done now, if that has changed: it is built anew each time."""
-        now = (self.query_one(Seats).busy, bool(self._trouble), self.sitting.match.over)
+        begun = bool(self.query_one(Dialogue).turns())
+        now = (self.query_one(Seats).busy, bool(self._trouble), self.sitting.match.over, begun)
         if now != self._offered:
             self._offered = now
             self.refresh_bindings()
@@ -296,12 +352,57 @@ class PlayScreen(Screen[None]):
         self._go_on()
         self.call_later(self._show)
 
+    # turns that are judged, replies that are chosen
+
+    def turns_here(self) -> tuple[str, Role | None] | None:
+        """The episode, through the eyes of whoever sits here until it is over."""
+        sitting = self.sitting
+        if not sitting.setup.record or not sitting.episode or self.study:
+            return None
+        return sitting.episode, None if sitting.match.over else self._viewer
+
+    def turns_left(self) -> None:
+        """Back to writing, or to the end card."""
+        if self.sitting.match.over:
+            self.query_one(EndCard).focus()
+        elif self.query_one(Composer).display:
+            self.query_one(Composer).focus_first()
+
+    def action_judge(self) -> None:
+        """The cursor onto the newest turn."""
+        dialogue = self.query_one(Dialogue)
+        if dialogue.judge():
+            self.set_focus(dialogue)  # at once: what is typed next is meant for the turn
+
+    def action_choose(self) -> None:
+        """Replies of models twice, so that one can be chosen."""
+        self._turn_choosing()
+
+    @work(group="choosing", exclusive=True, exit_on_error=False)
+    async def _turn_choosing(self) -> None:
+        chooser = self.sitting.chooser
+        if chooser is None:
+            self.notify("this is not recorded, so what you choose would be lost", markup=False, timeout=4)
+        elif chooser.mode != "off" or await self.may_judge():
+            self.next_mode(chooser)
+
+    async def _choose(self, offer: Offer) -> Reply | None:
+        """Which of two replies of a model goes on."""
+        if not self.sitting.episode or not self._may_watch(offer.view.role):
+            self._tell_choice("what is said there is not for your seat, so there is nothing to choose")
+            return None
+        return await self.choose_reply(self.sitting.episode, offer, self._viewer)
+
+    def _tell_choice(self, sentence: str) -> None:
+        if self.is_attached:
+            self.notify(one_line(sentence, 300), markup=False, timeout=6)
+
     @work(group="seats", exclusive=True, exit_on_error=False)
     async def action_seats(self) -> None:
         """Change who sits where; a reply under way is dropped, what was written of it is in the log."""
         sitting = self.sitting
         before = {role: specs[-1] for role, specs in sitting.before.items() if specs}
-        dialog = SeatsDialog(sitting.sitters(), before, sitting.match.turn, self.bench.partners)
+        dialog = SeatsDialog(sitting.sitters(), sitting.setup.seats, before, sitting.match.turn, self.bench.partners)
         answer = await self.app.push_screen_wait(dialog)
         if answer is None:
             return
@@ -356,7 +457,7 @@ class PlayScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy what can be read."""
-        text = clean(as_text(self.sitting.match, self._viewer, self.sitting.names()), None)
+        text = clean(as_text(self.sitting.match, self._viewer, self.sitting.names(), self.sitting.speakers), None)
         self.app.copy_to_clipboard(text)
         count = len(text.splitlines())
         self.notify(f"copied {count} line{'' if count == 1 else 's'}", markup=False)
@@ -365,6 +466,9 @@ class PlayScreen(Screen[None]):
         """Go on from the end card."""
         setup, name = self.sitting.setup, self.sitting.match.instance.name
         here = replace(setup, instance=name)
+        if self.study:
+            self.app.post_message(Go("back"))
+            return
         match event.what:
             case "again":
                 self.app.post_message(Sit(here.again()))

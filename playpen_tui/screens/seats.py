@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 from games.engine import Role
 from players.elsewhere import OPEN
 from playpen_tui.actions import bindings
-from playpen_tui.sitting import HUMAN
+from playpen_tui.sitting import HUMAN, is_elsewhere
 from playpen_tui.text import one_line, short
 
 Partners = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
@@ -24,8 +24,8 @@ Partners = Callable[[], Awaitable[Sequence[tuple[str, str]]]]
 class SeatsDialog(ModalScreen[tuple[Role, str] | None]):
     """Gives (role, player spec), or None where nothing shall change.
 
-    `sitters` says who sits where, `before` has the spec of who sat in a seat before, `chosen` is the seat under the
-    cursor at first. `partners` may take its time: what is known at once can be chosen meanwhile.
+    `sitters` says who sits where, `specs` by which spec, `before` has the spec of who sat in a seat before, `chosen` is
+    the seat under the cursor at first. `partners` may take its time: what is known at once can be chosen meanwhile.
     """
 
     BINDINGS = bindings("dialog")
@@ -36,6 +36,8 @@ class SeatsDialog(ModalScreen[tuple[Role, str] | None]):
     SeatsDialog OptionList, SeatsDialog OptionList:focus {
         height: auto; max-height: 8; border: none; background: $surface; background-tint: $foreground 0%; padding: 0;
     }
+    SeatsDialog OptionList > .option-list--option-highlighted { background: $surface; color: $accent; }
+    SeatsDialog OptionList:focus > .option-list--option-highlighted { background: $panel; color: $accent; }
     SeatsDialog .head { color: $secondary; margin: 1 0 0 0; }
     SeatsDialog #seats-title { color: $accent; text-style: bold; }
     SeatsDialog Input, SeatsDialog Input:focus { background: transparent; border: none; padding: 0; height: 1; }
@@ -43,10 +45,16 @@ class SeatsDialog(ModalScreen[tuple[Role, str] | None]):
     """
 
     def __init__(
-        self, sitters: Mapping[Role, str], before: Mapping[Role, str], chosen: Role | None, partners: Partners
+        self,
+        sitters: Mapping[Role, str],
+        specs: Mapping[Role, str],
+        before: Mapping[Role, str],
+        chosen: Role | None,
+        partners: Partners,
     ) -> None:
         super().__init__()
         self._sitters = dict(sitters)
+        self._specs = dict(specs)
         self._before = dict(before)
         self._chosen = chosen or next(iter(sitters))
         self._partners = partners
@@ -86,18 +94,25 @@ class SeatsDialog(ModalScreen[tuple[Role, str] | None]):
 
     def _fill(self) -> None:
         """The players for the seat under the cursor; whoever sat there before comes first."""
-        found: dict[str, str] = {}
+        here = self._specs.get(self._chosen, "")
+        found: dict[str, tuple[str, str]] = {}
         if before := self._before.get(self._chosen):
-            who = {HUMAN: "you", OPEN: "another terminal"}.get(before, before)
-            found[before] = f"back to {who}"
-        found.setdefault(HUMAN, "you")
-        found.setdefault(OPEN, "another terminal: the seat gets a code to join with")
+            found[before] = f"back to {_short_name(before)}", _about(before)
+        if HUMAN not in found:
+            found[HUMAN] = "you", "at this terminal"
+        if not any(is_elsewhere(spec) for spec in (here, *found)):
+            found[OPEN] = "somebody", "at another terminal: the seat gets a code to join with"
         for spec, about in self._others or (("bot", "scripted, knows the game well"),):
-            found.setdefault(spec, f"{spec}   {about}")
+            found.setdefault(spec, (spec, about))
+        found.pop(here, None)
+        pad = max(len(one_line(name, 24)) for name, _ in found.values())
         whom = self.query_one("#seats-whom", OptionList)
         at = whom.get_option_at_index(whom.highlighted).id if whom.highlighted is not None else None
         whom.clear_options()
-        whom.add_options([Option(Content(short(label, 68)), id=spec) for spec, label in found.items()])
+        whom.add_options(
+            Option(Content(f"{one_line(name, 24):<{pad}}   {short(about, 66 - pad)}"), id=spec)
+            for spec, (name, about) in found.items()
+        )
         whom.highlighted = list(found).index(at) if at in found else 0
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -121,3 +136,15 @@ class SeatsDialog(ModalScreen[tuple[Role, str] | None]):
     def action_back(self) -> None:
         """Nothing changes."""
         self.dismiss(None)
+
+
+def _short_name(spec: str) -> str:
+    """Who this spec is, in the list."""
+    return "you" if spec == HUMAN else "whoever joined" if is_elsewhere(spec) else spec.partition("?")[0]
+
+
+def _about(spec: str) -> str:
+    """What is to be said of somebody who sat here before."""
+    if is_elsewhere(spec):
+        return f"at another terminal, with the code {spec.partition('@')[2]}"
+    return "at this terminal" if spec == HUMAN else "as before"

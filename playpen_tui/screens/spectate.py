@@ -13,41 +13,51 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from games.engine import Role
+from players.base import Reply
+from players.choosing import Offer
 from players.human import HumanPlayer
-from playpen_tui.actions import bindings
+from playpen_tui.actions import bindings, of
 from playpen_tui.messages import Go, Look
+from playpen_tui.remarks import Remarks
 from playpen_tui.screens.dialogs import Choose
+from playpen_tui.screens.turns import TurnsScreen
 from playpen_tui.sitting import HUMAN, Setup, Sitting
 from playpen_tui.stands import FollowStand, LiveStand, ReplayStand
 from playpen_tui.text import clean, one_line
-from playpen_tui.transcript import as_text, entries, spoken
-from playpen_tui.watching import PLACES, Places, Stand, Watch, Watched, tag
-from playpen_tui.widgets.board import BoardView
+from playpen_tui.transcript import as_text
+from playpen_tui.watching import PLACES, Places, Stand, Watch, Watched, still, tag
 from playpen_tui.widgets.card import BOTH, MatchCard, eyes_of, eyes_word, ticker, title
 from playpen_tui.widgets.composer import Composer
 from playpen_tui.widgets.dialogue import Dialogue
+from playpen_tui.widgets.opened import Opened
+from playpen_tui.widgets.put import put
 from playpen_tui.widgets.seats import Seats
 from playpen_tui.workbench import Workbench, expected, question
 
 PAINT = 0.1
 """Seconds between two paintings."""
+ROOMY = 100
+"""Columns from which the head says things at length."""
 CARD = (38, 9)
 """Columns and rows that a card needs to be read."""
+ALONE = ("pause", "stop_match", "seat", "choose", "bookmark", "copy")
+"""Actions that mean one match, which must be opened where there are several."""
 
 
-class SpectateScreen(Screen[None]):
+class SpectateScreen(TurnsScreen[None]):
     """A stand, painted."""
 
     BINDINGS = bindings("spectate")
     CSS_PATH = "spectate.tcss"
 
-    def __init__(self, bench: Workbench, stand: Stand) -> None:
+    def __init__(self, bench: Workbench, stand: Stand, over: bool = False) -> None:
         super().__init__()
+        self._over = over
         self.bench = bench
+        self.remarks = Remarks(bench)
         self.stand = stand
         self._places = Places()
         self._shown: list[Watched] = []
@@ -55,7 +65,8 @@ class SpectateScreen(Screen[None]):
         self._eyes: dict[str, str | None] = {}
         self._dirty: set[str] = set()
         self._stale = True
-        self._still = False
+        self._held: dict[str, Watched] | None = None
+        self._run = ""
         self._ticks = 0
         self._grid = (0, 0, 0)
         self._unlisten = lambda: None
@@ -65,15 +76,12 @@ class SpectateScreen(Screen[None]):
         with Horizontal(id="head"):
             yield Static("", id="how")
             yield Static("", id="eyes")
-        yield Static("nothing to be seen yet", id="nothing")
+        yield Static("no match yet; they stand here as soon as they begin", id="nothing")
         with Container(id="grid"):
             for _ in range(PLACES):
                 yield MatchCard()
         yield Static("", id="tickers")
-        with Horizontal(id="zoom"):
-            yield BoardView(id="board")
-            yield Dialogue(id="dialogue")
-            yield MatchCard(id="whole")
+        yield Opened(id="zoom")
         yield Seats(id="seats")
         yield Static("", id="trouble")
         yield Composer(id="composer")
@@ -82,7 +90,6 @@ class SpectateScreen(Screen[None]):
     def on_mount(self) -> None:
         """Listen, and paint in a steady rhythm."""
         self._unlisten = self.stand.listen(self._changed)
-        self.query_one(Dialogue).can_focus = True
         for name in ("#grid", "#zoom", "#seats", "#composer"):
             self.query_one(name).display = False
         if not isinstance(self.stand, LiveStand):
@@ -90,8 +97,10 @@ class SpectateScreen(Screen[None]):
         self.set_interval(PAINT, self._tick)
 
     def on_unmount(self) -> None:
-        """Listen no more."""
+        """Listen no more, and choose no more."""
         self._unlisten()
+        if isinstance(self.stand, LiveStand):
+            self.stand.choose_no_more()
 
     @work(group="stand", exclusive=True, exit_on_error=False)
     async def _follow(self) -> None:
@@ -111,31 +120,60 @@ class SpectateScreen(Screen[None]):
 
     async def _tick(self) -> None:
         self._ticks += 1
-        if self._still or not self.is_attached:
+        if not self.is_attached:
             return
-        await self._paint()
+        if self._held is None:
+            await self._paint()
+        elif self._stale or self._ticks % 10 == 0:
+            self._stale = False
+            self._head()
 
     async def _paint(self, everything: bool = False) -> None:
+        if self._held is None:
+            offered = self.stand.offered()
+            before = [watched.key for watched in self._shown]
+            self._shown = self._places.fill(min(PLACES, len(offered)), offered, time.monotonic())
+            if [watched.key for watched in self._shown] != before:
+                everything = True
+                self.refresh_bindings()
+            if not before and len(self._shown) == 1 and isinstance(self.stand, ReplayStand):
+                self._zoom(self._shown[0])
         if self._stale or everything or self._ticks % 10 == 0:
             self._stale = False
             self._head()
-        offered = self.stand.offered()
-        count = min(PLACES, len(offered))
-        before = [watched.key for watched in self._shown]
-        self._shown = self._places.fill(count, offered, time.monotonic())
-        if [watched.key for watched in self._shown] != before:
-            everything = True
         if self._open is not None:
             await self._paint_open(everything)
         else:
             self._paint_cards(everything)
         self._dirty.clear()
 
-    def _head(self) -> None:
-        mark = Content.styled("picture held · ", "$warning") if self._still else Content("")
-        self.query_one("#how", Static).update(mark + Content.styled(one_line(self.stand.head(), 300), "bold"))
-        eyes = eyes_word(self._eyes.get(self._open.key) if self._open else self._eyes.get(""))
-        self.query_one("#eyes", Static).update(Content(f"eyes: {eyes}  v"))
+    def _view(self, watched: Watched) -> Watched:
+        """The match as it is painted: as it is now, or as it was when the picture was held."""
+        return watched if self._held is None else self._held.get(watched.key, watched)
+
+    def _head(self, fresh: bool = False) -> None:
+        """How the run goes, or where the opened match stands; on the right whether the picture is held, and the eyes.
+
+        A held picture keeps its head, but for a `fresh` one at its beginning: what has come since is counted on the
+        right, where it moves nothing.
+        """
+        eyes, since = eyes_word(self._eyes_for(self._open) if self._open else self._eyes.get("")), ""
+        if self._held is not None:
+            turns = sum(watched.match.ply - self._view(watched).match.ply for watched in self._shown)
+            since = f"held, {turns} turn{'' if turns == 1 else 's'} since   "
+            if self.size.width < ROOMY:
+                since = f"held, {turns} new   "
+        label = "" if since and self.size.width < ROOMY else "eyes: "
+        right = Content.styled(since, "$warning") + Content(f"{label}{eyes}  v")
+        put(self.query_one("#eyes", Static), right)
+        width = max(20, self.size.width - right.cell_length - 6)
+        if self._held is None or fresh:
+            self._run = one_line(self.stand.head(width if self._open is None else self.size.width - 6), 300)
+        if self._open is None:
+            put(self.query_one("#how", Static), Content.styled(self._run, "bold"), layout=False)
+        else:
+            put(self.query_one("#how", Static), title(self._view(self._open), None, width), layout=False)
+            self.query_one(Opened).border_subtitle = Content(self._run)
 
     def _arrange(self, count: int) -> int:
         """Lay out the cards; returns how many there is room for, the others get a line each."""
@@ -170,14 +208,14 @@ class SpectateScreen(Screen[None]):
             zip(shown[:room], self.query("#grid MatchCard").results(MatchCard), strict=False)
         ):
             if everything or watched.key in self._dirty or (tick and watched.doing.busy):
-                card.show(watched, number + 1, self._eyes_for(watched))
+                card.show(self._view(watched), number + 1, self._eyes_for(watched))
         rest = shown[room:]
         tickers = self.query_one("#tickers", Static)
         tickers.display = bool(rest)
         if rest:
             width = max(20, self.size.width - 4)
-            lines = [ticker(watched, room + n, width) for n, watched in enumerate(rest, 1)]
-            tickers.update(Content("\n").join(lines))
+            lines = [ticker(self._view(watched), room + n, width) for n, watched in enumerate(rest, 1)]
+            put(tickers, Content("\n").join(lines))
 
     async def _repaint(self) -> None:
         """Once more, when the cards have got their sizes."""
@@ -191,39 +229,27 @@ class SpectateScreen(Screen[None]):
     # one match, opened
 
     async def _paint_open(self, everything: bool) -> None:
-        watched = self._open
-        assert watched is not None
-        if not everything and watched.key not in self._dirty and not watched.doing.busy:
+        opened = self._open
+        assert opened is not None
+        watched = self._view(opened)
+        changed = everything or watched.key in self._dirty
+        if not changed and not watched.doing.busy:
             return
-        eyes = self._eyes_for(watched)
-        whole, match = eyes == BOTH, watched.match
-        self.query_one("#whole").display = whole
-        self.query_one("#board").display = self.query_one("#dialogue").display = not whole
-        self.query_one("#how", Static).update(title(watched, None, max(20, self.size.width - 26)))
-        if whole:
-            self.query_one("#whole", MatchCard).show(watched, 0, eyes)
-        elif everything or watched.key in self._dirty:
-            role: Role | None = None if match.over else eyes
-            await self.query_one(BoardView).show(match.game.board(match.state, role))
-            dialogue = self.query_one(Dialogue)
-            mine = frozenset(role for role, name in watched.names.items() if name == "you")
-            await dialogue.show(entries(match, role), watched.speakers, mine)
-            writing = watched.doing.writing
-            if writing is not None and not watched.over and role in (None, writing[0]):
-                read = spoken(match, *writing)
-                dialogue.stream(writing[0], read[0] if read else "…")
-            else:
-                dialogue.quiet()
+        await self.query_one(Opened).show(watched, self._eyes_for(watched), changed)
+        if self._open is not opened:
+            return  # closed meanwhile, or another one is open
+        if everything or self.remarks.pending:
+            self.show_marks()
         self.query_one(Seats).follow(watched.doing, watched.names)
         self._say_trouble(watched.error)
-        await self._ask(watched)
+        await self._ask(opened)
 
     async def _ask(self, watched: Watched) -> None:
         """The writing line, when it is the turn of somebody who sits here."""
         composer, sitting = self.query_one(Composer), self._sitting(watched)
         if sitting is not None and sitting.waiting_for is not None and not watched.over:
             if not composer.display:
-                await composer.ask(sitting.fields())
+                await composer.ask(sitting.fields(), focus=not self.judging)
         elif composer.display:
             composer.display = False
             self.query_one(Dialogue).focus()
@@ -239,7 +265,7 @@ class SpectateScreen(Screen[None]):
     def _say_trouble(self, text: str) -> None:
         box = self.query_one("#trouble", Static)
         box.display = bool(text)
-        box.update(Content(f"⊘ {one_line(text, 400)}") if text else "")
+        put(box, Content(f"⊘ {one_line(text, 400)}" if text else ""))
 
     def on_composer_changed(self, event: Composer.Changed) -> None:
         """Say what would be wrong while it is being written."""
@@ -278,7 +304,6 @@ class SpectateScreen(Screen[None]):
         else:
             self.query_one(Dialogue).focus()
         self._grid = (0, 0, 0)
-        self._head()
         self.refresh_bindings()
         self.call_later(self._paint, True)
 
@@ -290,60 +315,123 @@ class SpectateScreen(Screen[None]):
         """The match that keys mean: the opened one, or the only one."""
         return self._open or (self._shown[0] if len(self._shown) == 1 else None)
 
+    # turns that are judged, replies that are chosen
+
+    def turns_here(self) -> tuple[str, Role | None] | None:
+        """The opened match, through its eyes while somebody here sits in it, else the game master's."""
+        if self._open is None or not self._open.episode:
+            return None
+        return self._open.episode, self._judge_eyes(self._open)
+
+    def _judge_eyes(self, watched: Watched) -> Role | None:
+        """Whoever only looks on may know everything; whoever sits at the table, what their seat knows."""
+        sitting = None if watched.over else self._sitting(watched)
+        return None if sitting is None else sitting.viewer()
+
+    def turns_left(self) -> None:
+        """Back to writing, where somebody sits here."""
+        if self._composing:
+            self.query_one(Composer).focus_first()
+
+    @work(group="choosing", exclusive=True, exit_on_error=False)
+    async def action_choose(self) -> None:
+        """Replies in this match twice, so that one can be chosen."""
+        stand, watched = self.stand, self._at
+        if not isinstance(stand, LiveStand) or watched is None or watched.lane is None or watched.over:
+            return
+        chooser = stand.choosing(watched, lambda offer: self._choose(watched, offer), self._tell_choice)
+        if chooser.mode != "off" or await self.may_judge():
+            self.next_mode(chooser)
+            self._zoom(watched)
+
+    async def _choose(self, watched: Watched, offer: Offer) -> Reply | None:
+        """Which of two replies goes on in a match."""
+        eyes = self._judge_eyes(watched)
+        if watched.episode is None or (eyes is not None and len(watched.match.game.roles) > 2):
+            return None
+        return await self.choose_reply(watched.episode, offer, eyes)
+
+    def _tell_choice(self, sentence: str) -> None:
+        if self.is_attached:
+            self.notify(one_line(sentence, 300), markup=False, timeout=6)
+
     # keys
 
     def on_key(self, event: events.Key) -> None:
-        """Digits open a match."""
+        """Digits open a match; keys that mean one match say so where several are shown."""
         if event.character and event.character.isdigit() and not isinstance(self.focused, Composer):
             place = int(event.character) - 1
-            if 0 <= place < len(self._shown) and not self.query_one(Composer).display:
+            if 0 <= place < len(self._shown) and not self._composing:
                 event.stop()
                 self._zoom(self._shown[place])
+        elif self._at is None and self._shown and not self._composing:
+            keys = [action.keys.split(",") for action in of("spectate") if action.name in ALONE]
+            if any(event.key in some for some in keys):
+                event.stop()
+                self.notify("open a match first, with its number", markup=False, timeout=3)
+
+    @property
+    def _composing(self) -> bool:
+        return bool(self.query_one(Composer).display)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done with this stand."""
+        """Offer only what can be done with this stand, and with so many matches on it."""
+        if self.judging and action not in ("eyes", "step", "step_back", "to_start", "to_end", "choose", "copy"):
+            return False
+        replay = isinstance(self.stand, ReplayStand)
+        if action in ALONE and self._at is None and not (replay and action == "pause"):
+            return False
         if action == "pause":
             return bool(self.stand.abilities & {"hold", "step"})
-        needs = {"stop_match": "stop", "seat": "seat", "bookmark": "bookmark", "resume": "resume"}
+        needs = {"stop_match": "stop", "seat": "seat", "choose": "seat", "bookmark": "bookmark", "resume": "resume"}
         needs |= dict.fromkeys(("step", "step_back", "to_end", "to_start", "faster", "slower"), "step")
         if action in needs:
             return needs[action] in self.stand.abilities
-        if action == "unzoom":
-            return self._open is not None and len(self._shown) > 1
-        return True
+        several = len(self._shown) > 1
+        if action in ("unzoom", "away"):
+            return (self._open is not None and several) == (action == "unzoom")
+        return action != "open" or (self._open is None and several)
+
+    def action_open(self) -> None:
+        """Open the first."""
+        self._zoom(self._shown[0])
 
     def action_unzoom(self) -> None:
-        """Back to all, or open the first."""
+        """Back to all."""
         self._zoom(None)
 
     def action_eyes(self) -> None:
-        """Look through the next eyes."""
+        """Look through the next eyes: at the opened match, or at all of them."""
         watched = self._at or (self._shown[0] if self._shown else None)
         if watched is None:
             return
-        key = watched.key if self._open else ""
         choices = eyes_of(watched)
-        now = self._eyes_for(watched)
-        self._eyes[key] = choices[(choices.index(now) + 1) % len(choices)]
-        self._head()
+        now = self._eyes_for(watched) if self._open else self._eyes.get("")
+        after = choices[(choices.index(now) + 1) % len(choices)] if now in choices else choices[1]
+        if self._open is None:  # all alike again, but for those where somebody sits
+            self._eyes = {one.key: self._eyes.get(one.key) for one in self._shown if self._seated(one)}
+        self._eyes[watched.key if self._open else ""] = after
         self.call_later(self._paint, True)
 
     def action_still(self) -> None:
         """Hold the picture; what is played goes on."""
-        self._still = not self._still
-        self._head()
-        if not self._still:
+        if self._held is None:
+            self._held = {watched.key: still(watched) for watched in self._shown}
+            self._head(fresh=True)
             self.call_later(self._paint, True)
+        else:
+            self._let_go()
 
-    def _need_one(self) -> Watched | None:
-        if self._at is None:
-            self.notify("open a match first, with its number", markup=False, timeout=3)
-        return self._at
+    def _let_go(self) -> None:
+        """Show what is played again."""
+        if self._held is not None:
+            self._held = None
+            self.call_later(self._paint, True)
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_stop_match(self) -> None:
         """Stop this match, once it was asked."""
-        if isinstance(self.stand, LiveStand) and (watched := self._need_one()):
+        if isinstance(self.stand, LiveStand) and (watched := self._at):
             text = "Stop this match? It stays in the log as it stands, and can be resumed with its run."
             answer = await self.app.push_screen_wait(Choose(text, [("no", "let it go on"), ("yes", "stop it")]))
             if answer == "yes":
@@ -352,20 +440,20 @@ class SpectateScreen(Screen[None]):
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_bookmark(self) -> None:
         """Bookmark this episode in the log, or take the mark off."""
-        if watched := self._need_one():
+        if watched := self._at:
             try:
                 on = await tag(self.bench, watched)
             except expected() as error:
                 self.notify(one_line(str(error)), severity="error", markup=False)
                 return
             self.notify("bookmarked" if on else "the bookmark is off", markup=False, timeout=2)
-            self._changed(watched)
+            self._view(watched).bookmarked = watched.bookmarked
             self.call_later(self._paint, True)
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_seat(self) -> None:
         """Take a seat in mid-game, for yourself or another player, or hand it back."""
-        stand, watched = self.stand, self._need_one()
+        stand, watched = self.stand, self._at
         if not isinstance(stand, LiveStand) or watched is None or watched.over:
             return
         back = [(f"back:{role}", f"hand {role} back to who sat there") for role in stand.taken(watched)]
@@ -407,6 +495,7 @@ class SpectateScreen(Screen[None]):
     def _replays(self) -> Sequence[tuple[ReplayStand, Watched]]:
         if not isinstance(self.stand, ReplayStand):
             return []
+        self._let_go()
         chosen = [self._at] if self._at else self._shown
         return [(self.stand, watched) for watched in chosen]
 
@@ -435,7 +524,7 @@ class SpectateScreen(Screen[None]):
 
     def action_pause(self) -> None:
         """Hold a match, or a replay; once more lets it go on."""
-        if isinstance(self.stand, LiveStand) and (live := self._need_one()):
+        if isinstance(self.stand, LiveStand) and (live := self._at):
             self.stand.hold(live)
         for stand, watched in self._replays():
             stand.pause(watched)
@@ -459,7 +548,7 @@ class SpectateScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy what can be read."""
-        if watched := self._need_one():
+        if watched := self._at:
             eyes = self._eyes_for(watched)
             text = clean(as_text(watched.match, None if eyes == BOTH else eyes, watched.names), None)
             self.app.copy_to_clipboard(text)
@@ -467,10 +556,7 @@ class SpectateScreen(Screen[None]):
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_away(self) -> None:
-        """Close the match that is open, else leave; seats that were taken are handed back."""
-        if self._open is not None and len(self._shown) > 1:
-            self._zoom(None)
-            return
+        """Leave; seats that were taken are handed back."""
         stand = self.stand
         if isinstance(stand, LiveStand):
             for watched in stand.offered():
@@ -490,4 +576,4 @@ class SpectateScreen(Screen[None]):
                     stand.played.scheduler.finish()
                 elif answer == "stop":
                     stand.played.scheduler.stop()
-        self.app.post_message(Go("home"))
+        self.app.post_message(Go("back" if self._over else "home"))

@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from games.boards import Board, Card, Facts, Grid, Keys, Lines, Mark, Panel, Tile, Tiles
 from playpen_tui.text import clean, one_line
+from playpen_tui.widgets.put import put
 
 MARKS: dict[Mark, tuple[str, str, str]] = {
     "here": ("●", "bold $background on $success", "here"),
@@ -185,7 +186,7 @@ class BoardView(VerticalScroll):
         same = len(old) == len(drawn) and all(w.has_class("private") == p for w, (p, _) in zip(old, drawn, strict=True))
         if same:
             for widget, (_, content) in zip(old, drawn, strict=True):
-                widget.update(content)
+                put(widget, content)
             return
         async with self.batch():
             await box.remove_children()

@@ -13,7 +13,7 @@ from dataclasses import replace
 from textual.content import Content
 from textual.widgets import Static
 
-from games.boards import Grid, Keys, Panel, Tiles
+from games.boards import Card, Facts, Grid, Keys, Lines, Panel, Tiles
 from games.engine import Role
 from playpen_tui.text import clean, one_line, short
 from playpen_tui.theme import GLYPHS
@@ -21,6 +21,7 @@ from playpen_tui.transcript import Entry, entries, spoken
 from playpen_tui.watching import Watched
 from playpen_tui.widgets.board import draw
 from playpen_tui.widgets.endcard import WORDS
+from playpen_tui.widgets.put import put
 from playpen_tui.widgets.seats import seat_line
 
 BOTH = "both"
@@ -62,7 +63,7 @@ def outcome(watched: Watched) -> Content:
         how = watched.match.state.outcome
         style = {"success": "$success", "failure": "$error"}.get(how or "", "$warning")
         return Content.styled(f"{GLYPHS.get(how, '…')} {WORDS.get(how or '', 'over')}", style)
-    words = {"held": "⏸ held", "failed": "⊘ no reply", "stopped": "… stopped"}
+    words = {"held": "‖ paused", "failed": "⊘ no reply", "stopped": "… stopped"}
     return Content.styled(words.get(watched.state, ""), "$warning")
 
 
@@ -98,26 +99,78 @@ def dialogue(watched: Watched, eyes: Role | None, width: int, height: int) -> li
 
 
 def board(panels: Sequence[Panel], width: int, height: int) -> list[Content]:
-    """The board in as few lines as it can be told: no keyboard, no frames, no rows of tiles that nobody has filled."""
+    """The board in as few lines as it can be told: no keyboard, no frames, no rows of tiles that nobody has filled.
+
+    Where there is no room for all rows of tiles, the latest are kept.
+    """
+    kept = [_short(panel) for panel in panels if not isinstance(panel, Keys)]
+    rows = _rows(kept, width, height)
+    for _ in range(max((len(panel.rows) for panel in kept if isinstance(panel, Tiles)), default=0)):
+        if len(rows) <= height:
+            break
+        kept = [_latest(panel) for panel in kept]
+        rows = _rows(kept, width, height)
+    if len(rows) <= height:
+        return rows
+    return [*rows[: max(0, height - 1)], Content.styled("…", "$secondary")][: max(0, height)]
+
+
+def _rows(panels: Sequence[Panel], width: int, height: int) -> list[Content]:
     rows: list[Content] = []
-    for _, content in draw([_short(panel) for panel in panels if not isinstance(panel, Keys)], compact=True):
+    for panel in panels:
+        if height < LOW and isinstance(panel, Card) and panel.items:
+            rows += [*_brief(panel, width), Content("")]
+    others = [panel for panel in panels if not (height < LOW and isinstance(panel, Card) and panel.items)]
+    for _, content in draw(others, compact=True):
         rows += [*content.split("\n"), Content("")]
     rows = [row.truncate(width, ellipsis=True) for row in rows]
     while rows and not rows[-1].plain.strip():
         rows.pop()
-    if len(rows) > height:
-        rows = [row for row in rows if row.plain.strip()]
-    return (
-        rows
-        if len(rows) <= height
-        else [*rows[: max(0, height - 1)], Content.styled("…", "$secondary")][: max(0, height)]
-    )
+    return rows if len(rows) <= height else [row for row in rows if row.plain.strip()]
+
+
+def _brief(card: Card, width: int) -> list[Content]:
+    """A card whose list stands in one line, wrapped where it must be."""
+    (_, head), *_ = draw([replace(card, items=())], compact=True)
+    label = one_line(card.label)
+    items = textwrap.wrap(", ".join(one_line(item) for item in card.items), max(8, width - len(label) - 2))
+    lines = [Content(" " * (len(label) + 2) + text) for text in items]
+    lines[0] = Content.styled(f"{label}  ", "$secondary") + Content(items[0])
+    return [head, *lines]
 
 
 def _short(panel: Panel) -> Panel:
+    """Tiles without the rows that nobody has filled, but for the next."""
     if isinstance(panel, Tiles):
         return replace(panel, height=min(panel.height, len(panel.rows) + 1))
     return panel
+
+
+def _latest(panel: Panel) -> Panel:
+    """Tiles with a row less: first the empty one, then the oldest."""
+    if not isinstance(panel, Tiles) or not panel.rows:
+        return panel
+    if panel.height > len(panel.rows):
+        return replace(panel, height=len(panel.rows))
+    return replace(panel, rows=panel.rows[1:], height=len(panel.rows) - 1) if len(panel.rows) > 1 else panel
+
+
+def _untold(panels: Sequence[Panel], told: Sequence[Entry]) -> list[Panel]:
+    """The panels without what the dialogue beside them says anyway."""
+    words = {entry.text.strip() for entry in told}
+    found: list[Panel] = []
+    for panel in panels:
+        if isinstance(panel, Facts):
+            items = tuple(item for item in panel.items if item[1].strip() not in words)
+            if items:
+                found.append(replace(panel, items=items))
+        elif isinstance(panel, Lines):
+            lines = tuple(line for line in panel.lines if line.strip() not in words)
+            if lines:
+                found.append(replace(panel, lines=lines))
+        else:
+            found.append(panel)
+    return found
 
 
 def _column(watched: Watched, eyes: Role | None, width: int, height: int, name: bool) -> list[Content]:
@@ -125,18 +178,19 @@ def _column(watched: Watched, eyes: Role | None, width: int, height: int, name: 
     match = watched.match
     head = [Content.styled(eyes_word(eyes), "$secondary")] if name else []
     shown = None if match.over else eyes
-    panels = match.game.board(match.state, shown).panels
+    panels = _untold(match.game.board(match.state, shown).panels, entries(match, eyes))
     room = height - len(head)
     if height < LOW and not any(isinstance(panel, Grid) for panel in panels):
         natural = max((row.cell_length for row in board(panels, width, room)), default=0)
         narrow = min(natural, max(29, width // 2 - 2)) if width >= WIDE else natural
-        if narrow <= width * 3 // 5:
+        if 0 < narrow <= width * 3 // 5:
             aside = board(panels, narrow, room)
             return [*head, *_beside(aside, dialogue(watched, eyes, width - narrow - 3, room), narrow + 1)]
-    top = board(panels, width, max(1, room * 3 // 5))
-    room -= len(top) + 1
-    rest = dialogue(watched, eyes, width, room)
-    return [*head, *top, Content(""), *rest]
+    said = len(dialogue(watched, eyes, width, room))
+    pictures = any(isinstance(panel, Grid) for panel in panels)  # half a picture is none: words make room
+    top = board(panels, width, max(1, room - 1 if pictures and said else room * 3 // 5, room - said - bool(said)))
+    gap = [Content("")] if len(top) + 1 + min(said, 1) <= room else []
+    return [*head, *top, *gap, *dialogue(watched, eyes, width, room - len(top) - len(gap))]
 
 
 def _beside(left: list[Content], right: list[Content], width: int) -> list[Content]:
@@ -149,7 +203,10 @@ def draw_card(watched: Watched, number: int | None, eyes: str | None, width: int
     """The whole card for this size."""
     now = watched.doing.clock()
     match = watched.match
-    seats = [seat_line(role, watched.names.get(role, "–"), watched.doing.of(role), now) for role in match.game.roles]
+    roles = match.game.roles
+    if height < 8:  # one line for all, and whose turn it is must be in it
+        roles = sorted(roles, key=lambda role: role != match.turn)
+    seats = [seat_line(role, watched.names.get(role, "–"), watched.doing.of(role), now) for role in roles]
     if height < 8:
         seats = [Content("  ").join(seats)]
     if watched.error:
@@ -195,6 +252,5 @@ class MatchCard(Static):
         if watched is None:
             self.update("")
             return
-        self.update(
-            draw_card(watched, number, eyes, max(20, self.content_size.width), max(4, self.content_size.height))
-        )
+        width, height = max(20, self.content_size.width), max(4, self.content_size.height)
+        put(self, draw_card(watched, number, eyes, width, height), layout=False)

@@ -113,6 +113,11 @@ class Line(Input):
         """What is written, without outer spaces."""
         return self.value.strip()
 
+    def fill(self, text: str) -> None:
+        """Write this, with the cursor behind it."""
+        self.value = text
+        self.cursor_position = len(self.value)
+
     def clear_answer(self) -> None:
         """Empty the line; what stood in it comes back with `up`."""
         if self.answer:
@@ -177,6 +182,11 @@ class Options(Static, can_focus=True):
         """The chosen option, or nothing."""
         return "" if self._at is None else self.field.options[self._at]
 
+    def fill(self, text: str) -> None:
+        """Choose this option, where there is such a one."""
+        self._at = self.field.options.index(text) if text in self.field.options else None
+        self._draw()
+
     def clear_answer(self) -> None:
         """Nothing is chosen."""
         self._at = None
@@ -218,7 +228,7 @@ class Composer(Vertical):
         """Lines take only the room they need."""
         self.query_one("#lines").styles.height = "auto"
 
-    async def ask(self, fields: Sequence[Field]) -> None:
+    async def ask(self, fields: Sequence[Field], focus: bool = True) -> None:
         """Ask for these fields; what is already written stays when they are the same as before."""
         if tuple(fields) != self._fields:
             self._fields = tuple(fields)
@@ -229,7 +239,8 @@ class Composer(Vertical):
                 label = Static(Content(f"{one_line(field.label):>{pad}} ▸ "), classes="label")
                 await box.mount(Horizontal(label, Options(field) if field.options else Line(field)))
         self.display = True
-        self.focus_first()
+        if focus:
+            self.focus_first()
 
     def focus_first(self) -> None:
         """Put the cursor on the first field that is not answered."""
@@ -273,8 +284,8 @@ class Composer(Vertical):
     def fill(self, answers: Mapping[str, str]) -> None:
         """Put text into the lines (a draft that could not be sent)."""
         for widget in self._widgets():
-            if isinstance(widget, Line) and widget.field.name in answers:
-                widget.value = answers[widget.field.name]
+            if widget.field.name in answers:
+                widget.fill(answers[widget.field.name])
 
     def on_line_typed(self, event: Line.Typed) -> None:
         """Pass it on once for the whole form."""

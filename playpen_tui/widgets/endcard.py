@@ -38,6 +38,7 @@ class EndCard(Static, can_focus=True):
 
     _swap = True
     _guest = False
+    _study = False
 
     class Chosen(Message):
         """What to do next."""
@@ -46,16 +47,21 @@ class EndCard(Static, can_focus=True):
             super().__init__()
             self.what: Next = what
 
-    def show(self, match: Match, swap: bool, guest: bool = False) -> None:
-        """Show the result and take the keys. A guest at another's table does not lay the next one."""
+    def show(self, match: Match, swap: bool, guest: bool = False, study: bool = False, focus: bool = True) -> None:
+        """Show the result and take the keys. A guest at another's table does not lay the next one; in a study one
+        only goes on."""
+        self._study = study
         self._swap = swap
         self._guest = guest
         self.update(summary(match))
         self.set_class(True, "on")
-        self.focus()
+        if focus:
+            self.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Alone there is nobody to swap with."""
+        if self._study:
+            return action == "next_instance"
         if action in ("again", "swap", "next_instance") and self._guest:
             return False
         return self._swap if action == "swap" else True

@@ -12,6 +12,7 @@ from games.engine import Role
 from players.base import Event
 from playpen_tui.doing import Doing, SeatState
 from playpen_tui.text import one_line
+from playpen_tui.widgets.put import put
 
 
 def seat_line(role: Role, name: str, state: SeatState, now: float) -> Content:
@@ -84,4 +85,4 @@ class Seats(Static):
     def _draw(self) -> None:
         now = self._doing.clock()
         parts = [seat_line(role, name, self._doing.of(role), now) for role, name in self._names.items()]
-        self.update(Content("   ").join(parts))
+        put(self, Content("   ").join(parts), layout=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,25 @@ async def test_an_adapter_by_path_changes_what_is_said_and_only_there(backend):
     if backend.tuned is None:
         pytest.skip(f"{backend.name}: adapters are merged into the file there")
     base, tuned, again = await asyncio.gather(ask(backend.base), ask(backend.tuned), ask(backend.base))
-    assert base.text == again.text != tuned.text and backend.word in base.text
+    assert backend.word in base.text and backend.word in again.text
+    assert base.text.split()[:2] == again.text.split()[:2] != tuned.text.split()[:2]
+    assert not backend.word or backend.word not in tuned.text
+
+
+async def test_as_many_adapters_as_there_is_room_for_leave_the_bare_model_alone(backend, tmp_path):
+    if backend.name != "vllm":
+        pytest.skip(f"{backend.name}: its adapters are fixed when it starts")
+    clients = [backend.tuned]
+    for number in range(4):
+        folder = shutil.copytree(backend.tuned.adapter, tmp_path / f"copy-{number}")
+        clients.append(backend.base.with_adapter(str(folder)))
+    *four, fifth = clients
+    calls = await asyncio.gather(ask(backend.base), *(ask(one) for one in four), ask(backend.base))
+    assert all(backend.word in call.text for call in (calls[0], calls[-1]))
+    assert all(backend.word not in call.text for call in calls[1:-1])
+    with pytest.raises(PlayerError, match="takes 4 adapters and has them"):
+        await ask(fifth)
+    assert backend.word in (await ask(backend.base)).text
 
 
 async def test_what_was_seen_before_is_not_computed_again(backend):

@@ -9,7 +9,7 @@ import pytest
 
 from games.engine import Match, luck
 from games.taboo import bots, lexicon
-from games.taboo.bots import Letters, best_guess, clues_for, competent_bot, letters, random_bot
+from games.taboo.bots import Letters, best_guess, clues_for, competent_bot, letters, patient_bot, random_bot
 from games.taboo.game import Taboo
 from games.taboo.lexicon import TabooInstance
 
@@ -36,6 +36,38 @@ def test_random_bots_keep_the_form_and_hardly_ever_win(language: str) -> None:
     assert all(step.verdict == "ok" for match in matches for step in match.steps)
     assert sum(match.state.outcome == "success" for match in matches) <= 3
     assert {match.state.reason for match in matches} <= {"rounds", "rule", "guessed"}
+
+
+@pytest.mark.parametrize("language", GAME.languages)
+def test_patient_bots_play_all_rounds_and_win(language: str) -> None:
+    matches = [play(instance, patient_bot) for instance in GAME.instances(language)]
+    assert all(match.ply == 6 and all(step.verdict == "ok" for step in match.steps) for match in matches)
+    assert sum(match.state.outcome == "success" for match in matches) > 0.9 * len(matches)
+    assert {match.state.reason for match in matches} <= {"guessed", "rounds"}
+    assert all(len({*match.state.clues}) == len({*match.state.guesses}) == 3 for match in matches)
+
+
+@pytest.mark.parametrize("language", GAME.languages)
+def test_a_patient_guesser_waits_whatever_it_hears(language: str) -> None:
+    """Beside a describer whose first clue tells the word, it is right in the last round and never before."""
+    for instance in GAME.benchmark(language):
+        match = Match.new(GAME, instance, 3)
+        while match.turn is not None:
+            bot = competent_bot if match.turn == "describer" else patient_bot
+            match = match.play(bot(match.view(match.turn), luck(f"3:{match.turn}", match.ply)))
+        assert match.state.reason != "guessed" or match.state.round == 3, match.texts
+        assert all(step.verdict == "ok" for step in match.steps)
+
+
+def test_a_patient_describer_tells_nothing_before_the_last_round() -> None:
+    rounds = Counter[int]()
+    for instance in GAME.benchmark("en"):
+        match = Match.new(GAME, instance, 5)
+        while match.turn is not None:
+            bot = patient_bot if match.turn == "describer" else competent_bot
+            match = match.play(bot(match.view(match.turn), luck(f"5:{match.turn}", match.ply)))
+        rounds[match.state.round] += match.state.outcome == "success"
+    assert rounds[1] == 0 and rounds[3] > 0.6 * len(GAME.benchmark("en"))
 
 
 def test_the_describer_never_says_the_same_twice() -> None:

@@ -261,7 +261,8 @@ async def test_the_real_model_streams_counts_and_repeats_itself(smollm2):
         pieces = [event.text for event in events if isinstance(event, Token)]
         assert "".join(pieces) == call.text and len(pieces) > 5
         assert call.tokens_out == 12 and call.finish == "length" and call.tokens_in and call.tokens_in > 5
-        assert [event.call for event in events if isinstance(event, Called)] == [call]
+        *retried, last = [event.call for event in events if isinstance(event, Called)]
+        assert last == call and all(one.finish == "error" for one in retried)  # an idle connection may have been closed
         texts.append(call.text)
     assert texts[0] == texts[1]
 

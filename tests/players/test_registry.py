@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from players.entry import BadField
 from players.registry import ModelEntry, Registry, RegistryError, UnknownPlayer, config_dir, written
 
 FILE = """# my models
@@ -74,7 +76,7 @@ def test_a_user_may_give_a_built_in_name_to_another_model(path):
         ("[models.x", ["models.toml", "mend it"]),
         ("[model.x]\n", ["'model'", "[models.NAME]"]),
         ("[models]\nx = 1\n", ["[models.x]", "table"]),
-        ('[models.x]\nbackend = "openai"\n', ["model = "]),
+        ('[models.x]\nbackend = "openai"\n', ["model is missing"]),
         ('[models.x]\nbackend = "opnai"\nmodel = "m"\n', ["openai, vllm"]),
         ('[models.x]\nbackend = "openai"\nmodel = "m"\nbase = "u"\n', ["'base'", "base_url"]),
         ('[models.x]\nbackend = "openai"\nmodel = 3\n', ["model must be a text"]),
@@ -264,3 +266,80 @@ def test_a_broken_clemcore_file_is_named(path, text):
     Path("model_registry.json").write_text(text)
     with pytest.raises(RegistryError, match=r"model_registry\.json"):
         Registry.load()
+
+
+def test_an_edit_keeps_the_comments_inside_an_entry_too(path):
+    path.write_text(FILE)
+    registry = Registry.load()
+    qwen = registry.get("qwen")
+    registry.add(replace(qwen, model="qwen3:8b", sampling={**qwen.sampling, "temperature": 0.5}, description=""))
+    text = path.read_text()
+    for line in ("# my models", 'model = "qwen3:8b"   # the small one', "temperature = 0.5", "# a far one"):
+        assert line in text.splitlines()
+    assert "on the desk" not in text and Registry.load().entries == registry.entries
+    registry.add(replace(registry.get("qwen"), model="qwen2.5:7b", sampling=qwen.sampling))
+    assert path.read_text() == FILE.replace('description = "on the desk"\n', "").replace("= 0\n", "= 0.0\n")
+
+
+def test_an_edit_of_another_process_in_between_is_kept(path):
+    path.write_text(FILE)
+    registry = Registry.load()
+    Registry.load().add(ModelEntry("theirs", "openai", "m"))
+    registry.add(ModelEntry("ours", "openai", "m"))
+    assert {"theirs", "ours", "qwen", "far.one"} <= set(Registry.load().names())
+
+
+def test_removing_a_name_brings_back_whom_it_hid(path):
+    registry = Registry.load()
+    registry.add(ModelEntry("smollm2", "openai", "mine"))
+    registry.remove("smollm2")
+    assert registry.get("smollm2").source == "built in"
+    with pytest.raises(RegistryError, match="built in"):
+        registry.remove("smollm2")
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_nothing_changes(path):
+    path.write_text(FILE)
+    registry = Registry.load()
+    path.with_suffix(".toml.new").mkdir()
+    with pytest.raises(RegistryError, match=r"cannot be written .*XDG_CONFIG_HOME"):
+        registry.add(ModelEntry("x", "openai", "m"))
+    assert path.read_text() == FILE and "x" not in registry.names()
+
+
+def test_reloading_a_file_that_broke_holds_what_was_read(path):
+    path.write_text(FILE)
+    registry = Registry.load()
+    path.write_text("[models.x")
+    with pytest.raises(RegistryError, match="mend it"):
+        registry.reload()
+    assert "qwen" in registry.names()
+    path.write_text(FILE + '[models.x]\nbackend = "openai"\nmodel = "m"\n')
+    registry.reload()
+    assert "x" in registry.names()
+
+
+SECRET = "sk-planted-0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"model": SECRET},
+        {"api_key_env": SECRET},
+        {"base_url": f"http://u:{SECRET}@h/v1"},
+        {"base_url": f"http://h/{SECRET}/v1"},
+        {"description": f"with {SECRET}"},
+        {"sampling": {"stop": (SECRET,)}},
+        {"extra_body": {"api": SECRET}},
+        {"adapter": SECRET},
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_no_key_is_ever_written(path, more):
+    path.write_text(FILE)
+    registry = Registry.load()
+    with pytest.raises(BadField) as caught:
+        registry.add(replace(ModelEntry("x", "openai", "m"), **more))
+    assert SECRET not in str(caught.value) and path.read_text() == FILE and "x" not in registry.names()
+    assert [one.name for one in path.parent.iterdir()] == [path.name], "no draft is left"

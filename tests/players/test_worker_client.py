@@ -128,6 +128,30 @@ def test_memory_is_for_full_contexts_within_bounds():
     assert worker.cache_bytes({}, 64, 1, 0) == worker.GIB // 4
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("flags\t\t: fpu avx2 avx512f avx512_bf16\n", "bfloat16"),
+        ("flags\t\t: fpu avx2 fma\nbugs: avx512_bf16\n", "float32"),
+        ("Features\t: fp asimd bf16\n", "bfloat16"),
+        ("processor: 0\n", "bfloat16"),
+        (None, "bfloat16"),
+    ],
+)
+def test_numbers_are_what_the_processors_are_made_for(tmp_path, said, kind):
+    if said is not None:
+        (tmp_path / "cpuinfo").write_text(said)
+    assert worker.number_format(tmp_path / "cpuinfo") == kind
+
+
+def test_memory_is_that_of_the_smallest_node(tmp_path):
+    whole = worker.free_memory(tmp_path)
+    for name, text in (("node0", "Node 0 MemFree:  20480 kB"), ("node1", "Node 1 MemFree:  0 kB"), ("node2", "?")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "meminfo").write_text(text)
+    assert worker.free_memory(tmp_path) == 20480 * 1024 < whole
+
+
 def test_the_environment_keeps_what_the_user_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     for name in ("OMP_NUM_THREADS", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
@@ -142,7 +166,8 @@ def test_room_for_adapters_is_made_by_their_rank(tmp_path: Path):
     assert "enable_lora" not in worker.arguments({"model": "m"}, on_cpu=False)
     (tmp_path / "adapter_config.json").write_text('{"r": 20, "rank_pattern": {"q": 40}}')
     told = worker.arguments({"model": "m", "adapter": str(tmp_path)}, on_cpu=False)
-    assert told["enable_lora"] and told["max_lora_rank"] == 64
+    assert told["enable_lora"] and told["max_lora_rank"] == 64 and told["max_loras"] == worker.ADAPTERS
+    assert worker.arguments({"model": "m", "adapter": str(tmp_path)}, on_cpu=True)["max_loras"] == worker.ADAPTERS + 1
     with pytest.raises(worker.Refused) as failure:
         worker.arguments({"model": "m", "adapter": str(tmp_path / "no")}, on_cpu=False)
     assert failure.value.kind == "not_found"

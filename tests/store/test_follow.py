@@ -122,6 +122,27 @@ async def test_a_turn_is_awaited_promptly_and_the_waiting_can_be_cancelled(log, 
     await follower.close()
 
 
+async def test_who_is_cancelled_twice_and_closes_waits_for_the_read_that_is_left(log, path):
+    """Closing a connection under a query ends the process."""
+    follower, at = Follower(path), []
+
+    def read(db):
+        at.append("reads")
+        time.sleep(0.3)
+        at.append("has read")
+        return db.execute("SELECT 1").fetchone()
+
+    reading = asyncio.ensure_future(follower._ask(read))
+    while not at:
+        await asyncio.sleep(0.01)
+    for _ in range(2):
+        reading.cancel()
+        await asyncio.sleep(0.02)
+    assert reading.done()
+    await follower.close()
+    assert at == ["reads", "has read"] and follower._connection is None
+
+
 async def test_looking_costs_next_to_nothing(log, path):
     """Twenty looks a second must not be felt: a look at a quiet log is a pragma."""
     follower = Follower(path)

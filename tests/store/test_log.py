@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
+import threading
 
 import pytest
 from tiny_game import Script, new_match, riddle
@@ -92,3 +94,56 @@ async def test_nothing_can_be_read_after_closing_in_any_thread(log):
         log.reader()
     with pytest.raises(LogClosed):
         log.people.add()
+
+
+def test_what_other_threads_read_while_it_closes_is_read_to_the_end(path, child_env):
+    """In a child, since the fault to guard against ends the process: a connection closed in the middle of a query."""
+    program = """
+import sys, threading, time
+from store.log import Log
+
+for _ in range(6):
+    log = Log.open(sys.argv[1])
+    begun, rows = threading.Event(), []
+    slow = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT i FROM n"
+
+    def read():
+        cursor = log.reader().execute(slow)
+        begun.set()
+        rows.extend(cursor.fetchall())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    begun.wait()
+    log.close()
+    thread.join()
+    assert len(rows) == 200000, len(rows)
+print("whole")
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        env=child_env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "whole\n"), ran.stderr
+
+
+def test_readers_at_rest_in_other_threads_close_with_it(path):
+    log = Log.open(path)
+    read, go = threading.Event(), threading.Event()
+
+    def rest():
+        log.reader().execute("SELECT 1").fetchone()
+        read.set()
+        go.wait()
+
+    thread = threading.Thread(target=rest)
+    thread.start()
+    read.wait()
+    log.close()
+    assert not path.with_name(path.name + "-wal").exists()
+    go.set()
+    thread.join()

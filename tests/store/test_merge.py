@@ -16,7 +16,9 @@ from tiny_game import Script, Tiny, new_match, train
 from players.base import Identity, PlayerError
 from players.driver import drive
 from players.ports import Place
+from store import curate
 from store.errors import LogError, NoLog, NotALog, ReadOnly
+from store.filters import Filters
 from store.keep import check
 from store.log import Log
 from store.merge import ORDER, merge
@@ -61,7 +63,7 @@ def other(tmp_path):
 def test_every_table_has_its_place(log):
     there = {name for (name,) in log.reader().execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     ours = {name for name in there if not name.startswith(("sqlite_", "_sqlite", "turns_fts"))}
-    assert ours - {"progress"} == set(ORDER)
+    assert ours - {"progress", "reservations", "drafts", "copies", "unswept"} == set(ORDER)
 
 
 async def test_what_is_new_comes_whole_and_twice_is_once(path, other):
@@ -276,3 +278,27 @@ async def test_twenty_thousand_episodes_take_seconds(path, other):
         began = time.monotonic()
         done = merge(log, other)
         assert done.episodes == 20_000 and time.monotonic() - began < 20
+
+
+async def test_what_was_thrown_away_there_is_thrown_away_here_only_where_it_is_new(path, other):
+    async with Log.open(other, split_of=train) as log:
+        ids = [await play(log) for _ in range(2)]
+    async with Log.open(path, split_of=train) as log:
+        merge(log, other)
+        mine = await play(log)
+        curate.trash(log, [mine])
+        curate.save_view(log, "mine", "game:tiny")
+    async with Log.open(other, split_of=train) as log:
+        new = await play(log)
+        curate.trash(log, [*ids, new])
+        curate.save_view(log, "mine", "game:taboo")
+        curate.save_view(log, "theirs", "in:trash")
+    async with Log.open(path, split_of=train) as log:
+        done = merge(log, other)
+        assert done.rows["trash"] == 1 and done.rows["saved_views"] == 1
+        trashed = {row.id for row in log.queries.matching(Filters(trash="in"))}
+        assert trashed == {mine, new}
+        views = {view.name: view.query for view in curate.saved_views(log)}
+        assert views == {"mine": "game:tiny", "theirs": "in:trash"}
+        assert merge(log, other).rows == {}
+    sound(path)

@@ -23,32 +23,55 @@ from store.writer import COLUMNS
 
 TABLES = [
     "annotations",
+    "answers",
+    "blobs",
+    "branches",
     "calls",
     "candidates",
+    "checkpoints",
+    "copies",
     "dataset_rows",
+    "dataset_turns",
     "datasets",
+    "drafts",
     "episodes",
     "evaluations",
     "failures",
+    "files",
+    "guidelines",
     "heard",
     "instances",
     "invitations",
+    "items",
     "messages",
     "metrics",
+    "participants",
     "people",
     "players",
     "progress",
+    "queues",
     "redactions",
+    "reservations",
     "results",
+    "rollouts",
     "runs",
+    "saved_views",
     "scorings",
     "seats",
+    "studies",
+    "substitutes",
     "tags",
     "tombstones",
+    "training_events",
     "trainings",
+    "trash",
     "turns",
+    "unswept",
 ]
-VIEWS = ["leaderboard", "leakage", "perspective", "preference_pairs", "scores", "tips", "transcript", "unfinished"]
+VIEWS = [
+    *("leaderboard", "leakage", "perspective", "preference_pairs", "scores", "sitters", "tips", "transcript"),
+    *("unfinished", "verdicts"),
+]
 
 
 def names(db, kind):
@@ -73,7 +96,7 @@ def test_json_columns_are_checked(log):
     sql = " ".join(row[0] for row in rows)
     checked = set(re.findall(r"json_valid\((\w+)\)", sql))
     wanted = "sampling config hardware data opening says rewards winners value filters raw player_ids shown_order"
-    assert checked == {*wanted.split(), "turns", "metrics"}
+    assert checked == {*wanted.split(), "turns", "metrics", "loss", "general", "plan"}
     with pytest.raises(Exception, match="CHECK constraint failed"):
         log.write(lambda db: db.execute("INSERT INTO players (id, kind, name, sampling) VALUES ('a', 'bot', 'b', '{')"))
 

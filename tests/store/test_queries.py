@@ -65,6 +65,18 @@ async def test_counts_and_runs(log, three):
     assert log.queries.run(other).episodes == 0
 
 
+async def test_what_ended_last_and_what_is_tagged(log, three):
+    run, _ = three
+    assert [row.outcome for row in log.queries.ended(run)] == ["aborted", "success"]
+    (last,) = log.queries.ended(run, 1)
+    assert log.queries.ended("another") == []
+    everything = [row.id for row in log.queries.recent()]
+    assert log.queries.tagged("bookmark", everything) == set()
+    await log.tag(last.id, "bookmark")
+    assert log.queries.tagged("bookmark", everything) == {last.id} and log.queries.tagged("other", everything) == set()
+    assert log.queries.tagged("bookmark", []) == set()
+
+
 async def test_detail(log, three):
     _, me = three
     half = log.queries.unfinished()[0]

@@ -135,9 +135,8 @@ async def test_leakage_finds_content_that_was_trained_and_evaluated_on(log):
     await play(log, Script("win"), Script())
     trained = log.queries.detail(log.queries.recent()[0].id).turns[0].id
     log.write(lambda db: db.execute("INSERT INTO datasets VALUES ('d', 'sft', '', '{}', 'h', 1, '')").rowcount)
-    log.write(
-        lambda db: db.execute("INSERT INTO dataset_rows VALUES ('d', 0, ?, NULL, NULL, NULL)", (trained,)).rowcount
-    )
+    sql = "INSERT INTO dataset_rows (dataset_id, position, episode_id, turn_id) VALUES ('d', 0, ?, ?)"
+    log.write(lambda db: db.execute(sql, (log.queries.recent()[0].id, trained)).rowcount)
     for kind in ("play", "eval"):
         await play(log, Script("win"), Script(), Place(run=log.new_run(kind, {})), answer="sun", name="riddle-1")
     assert rows(log, "SELECT * FROM leakage") == []

@@ -18,6 +18,7 @@ import pytest
 from textual import events
 from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
+from textual.widgets import Input
 from textual.worker import Worker, WorkerState
 
 from games.engine import Match, Role
@@ -228,6 +229,17 @@ class Stage:
         for _ in range(3):
             await self.pilot.pause(0.02)
 
+    async def still(self) -> None:
+        """For pictures: cursors that do not blink, and are there; under a dialog, the screen below it."""
+        lines = list(self.screen.query(Input))
+        for line in lines:
+            line.cursor_blink = False
+        await self.settle()  # a blink that was under way would take the cursor away
+        for line in lines:
+            line._cursor_visible = True
+        self.screen.refresh()  # `text` draws a dialog alone, and what it drew is kept
+        await self.settle()
+
     async def my_turn(self, role: Role | None = None) -> None:
         """Wait until the person at the terminal may write (as `role`)."""
 
@@ -258,12 +270,15 @@ class Stage:
 
 @pytest.fixture(autouse=True)
 def calm(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    """A home of its own, UTC, and no built-in model, whether or not one is installed."""
+    """A home of its own, UTC, no servers, and no built-in model, whether or not one is installed."""
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("PLAYPEN_DB", "PLAYPEN_GAMES", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OLLAMA_HOST", "VLLM_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("players.backends.discovery.PORTS", {"ollama": 1})
     monkeypatch.setattr(workbench, "built_in_ready", lambda: False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")

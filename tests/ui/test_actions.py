@@ -4,28 +4,87 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import importlib.util
 import re
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from finished import Played, put
 
 from players.plan import Plan
+from players.registry import ModelEntry
+from playpen_tui import beginning
 from playpen_tui.actions import ACTIONS, bindings, of
 from playpen_tui.app import PlaypenApp
-from playpen_tui.messages import Go, Look, Sit
-from playpen_tui.screens.dialogs import Choose, Curtain, TextDialog
+from playpen_tui.branching import BranchWish
+from playpen_tui.figures import Asked
+from playpen_tui.judging import Judging
+from playpen_tui.messages import (
+    Find,
+    Follow,
+    Fork,
+    Go,
+    Look,
+    NewTraining,
+    OpenTraining,
+    Sit,
+    TakePart,
+    Weigh,
+)
+from playpen_tui.screens.adjudicate import AdjudicateScreen
+from playpen_tui.screens.agreement import AgreementScreen
+from playpen_tui.screens.annotate import AnnotateScreen
+from playpen_tui.screens.branches import BranchesScreen
+from playpen_tui.screens.browse import BrowseScreen
+from playpen_tui.screens.compare import CompareScreen
+from playpen_tui.screens.dialogs import Choose, Curtain, Prompt, TextDialog
+from playpen_tui.screens.episode import EpisodeScreen
+from playpen_tui.screens.episodes import EpisodesDialog
 from playpen_tui.screens.form import FormScreen
 from playpen_tui.screens.home import HomeScreen
 from playpen_tui.screens.models import ModelsScreen
 from playpen_tui.screens.pick import PickScreen
 from playpen_tui.screens.play import PlayScreen
+from playpen_tui.screens.queues import QueuesScreen
+from playpen_tui.screens.reply import CorrectDialog, ReplyDialog
+from playpen_tui.screens.results import ResultsScreen
 from playpen_tui.screens.spectate import SpectateScreen
-from playpen_tui.selfplay import Wish
+from playpen_tui.screens.stands import StandsScreen
+from playpen_tui.screens.study import StudyScreen
+from playpen_tui.screens.trace import TraceScreen
+from playpen_tui.screens.train_compare import TraincompareScreen
+from playpen_tui.screens.train_wizard import TrainwizardScreen
+from playpen_tui.screens.training import TrainingScreen
+from playpen_tui.screens.trainings import TrainingsScreen
+from playpen_tui.screens.views import ViewsScreen
+from playpen_tui.selfplay import Wish, open_selfplay
+from playpen_tui.sitting import Setup
+from playpen_tui.study import take_part
+from playpen_tui.study_file import parse_study
 from playpen_tui.watching import Watch
 from playpen_tui.widgets.composer import Line, Options
+from playpen_tui.widgets.dialogue import Dialogue
 from playpen_tui.widgets.endcard import EndCard
+from playpen_tui.widgets.page import Page
+from playpen_tui.widgets.rows import Rows
+from store import trainings
+from store.curate import save_view
+from store.errors import LogLocked
 from store.records import Progress
+from store.trace import Trace
+
+
+def beside(name: str):
+    """A module that lies beside this one."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+trained, queued = beside("trained"), beside("queued")
 
 FACE = Path(__file__).parents[2] / "playpen_tui"
 DOERS = {
@@ -34,12 +93,33 @@ DOERS = {
     "pick": (PickScreen,),
     "line": (Line, Options),
     "spectate": (SpectateScreen,),
+    "stands": (StandsScreen,),
+    "trace": (TraceScreen,),
+    "study": (StudyScreen,),
     "models": (ModelsScreen,),
+    "results": (ResultsScreen,),
+    "episodes": (EpisodesDialog,),
     "form": (FormScreen,),
     "play": (PlayScreen,),
     "end": (EndCard,),
     "curtain": (Curtain,),
-    "dialog": (TextDialog, Choose),
+    "queues": (QueuesScreen,),
+    "annotate": (AnnotateScreen,),
+    "adjudicate": (AdjudicateScreen,),
+    "agreement": (AgreementScreen,),
+    "rows": (Rows,),
+    "browse": (BrowseScreen,),
+    "views": (ViewsScreen,),
+    "episode": (EpisodeScreen,),
+    "compare": (CompareScreen,),
+    "branches": (BranchesScreen,),
+    "trainings": (TrainingsScreen,),
+    "training": (TrainingScreen,),
+    "traincompare": (TraincompareScreen,),
+    "trainwizard": (TrainwizardScreen,),
+    "turn": (Dialogue, Page),
+    "reply": (ReplyDialog,),
+    "dialog": (TextDialog, Choose, Prompt, CorrectDialog),
 }
 ids = [f"{action.place}.{action.name}" for action in ACTIONS]
 each = pytest.mark.parametrize("action", ACTIONS, ids=ids)
@@ -60,10 +140,17 @@ def test_every_action_has_a_method_a_key_a_label_and_a_sentence(action):
 
 
 def test_no_key_means_two_things_in_one_place():
+    offered_in_turn = {
+        "play": {"escape"},
+        "models": {"escape"},
+        "spectate": {"z", "escape"},
+        "turn": {"j"},
+        "annotate": {"d"},
+    }  # stop or leave; open, or back to all; words of an item, or what is disputed where there is none
     for place in DOERS:
         keys = Counter(key for action in of(place) for key in action.keys.split(","))
         double = {key for key, count in keys.items() if count > 1}
-        assert double == ({"escape"} if place == "play" else set()), place  # stop or leave: one of them is offered
+        assert double == offered_in_turn.get(place, set()), place
 
 
 @pytest.mark.parametrize("place", [place for place in DOERS if place != "app"])
@@ -100,14 +187,29 @@ def test_no_key_is_bound_outside_the_registry():
     for path, tree in sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign | ast.AnnAssign) and re.match(r"BINDINGS\b", ast.unparse(node)):
-                assert ast.unparse(node.value).startswith("bindings("), f"{path}:{node.lineno}"
+                whose = ast.unparse(node.value)  # a list may keep its own keys and no more
+                assert whose.startswith("bindings(") or whose == "OptionList.BINDINGS", f"{path}:{node.lineno}"
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Binding":
                 assert path.name == "actions.py", f"{path}:{node.lineno}"
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "bind":
                 raise AssertionError(f"{path}:{node.lineno} binds a key")
 
 
-MADE = {"help_text", "summary", "words", "draw_card", "title", "ticker", "seat_line"}
+MADE = {
+    "help_text",
+    "mark_words",
+    "row",
+    "summary",
+    "words",
+    "draw_card",
+    "title",
+    "ticker",
+    "seat_line",
+    "no_rows",
+    "chips",
+    "tabs",
+    "draw",
+}
 """Functions of ours that return Content."""
 
 
@@ -222,7 +324,153 @@ async def offered(stage) -> set[str]:
     return {command.title.lower() for command in stage.app.get_system_commands(stage.screen)}
 
 
-async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo):
+async def offered_among_the_models(stage) -> set[str]:
+    """Walk through the models room and its form, from Home."""
+    await stage.to("HomeScreen")
+    stage.press("m")
+    await stage.to("ModelsScreen")
+    await stage.until(lambda: stage.screen.chosen is not None, "a model under the cursor")
+    found = here = await offered(stage)  # built in
+    assert {"play", "test", "add", "edit", "look again", "copy", "scroll", "home"} <= here
+    assert not {"remove", "stop"} & here
+    stage.press("down")
+    await stage.until(lambda: stage.screen.chosen.group == "registered", "an entry of one's own")
+    here = await offered(stage)
+    assert "remove" in here
+    found |= here
+    stage.press("a")
+    await stage.to("FormScreen")
+    await stage.settle()
+    here = await offered(stage)
+    assert {"save", "next", "back", "fill in", "close"} <= here
+    assert not {"other", "before"} & here, "a line of text has no choices"
+    stage.press("down")
+    await stage.until(lambda: stage.screen.focused.key == "backend", "a field with choices")
+    more = await offered(stage)
+    assert {"other", "before"} <= more
+    stage.press("escape")
+    await stage.to("ModelsScreen")
+    return found | here | more
+
+
+async def offered_among_the_queues(stage, monkeypatch) -> set[str]:
+    """Walk through the queues, one item of one, a verdict that cannot be saved, the end, and what is disputed."""
+    for guesser in ("bot", "bot:random"):
+        plan = Plan(("taboo",), seats={"describer": "bot", "guesser": guesser}, episodes=3, seed=3)
+        await (await open_selfplay(stage.bench, Wish(plan))).run()
+    log = await stage.bench.log()
+    queued.says(log, queued.queue(log, many=1, judges=2), "amber-otter-417", "tie")
+    stage.app.post_message(Go("home"))
+    await stage.to("HomeScreen")
+    stage.press("a")
+    await stage.to("QueuesScreen")
+    await stage.sees("pairs")
+    found = await offered(stage)
+    stage.press("t")
+    await stage.to("AgreementScreen")
+    await stage.until(lambda: stage.screen.found is not None, "the tables")
+    await stage.settle()
+    found |= await offered(stage)
+    stage.press("escape")
+    await stage.to("QueuesScreen")
+    stage.press("enter")
+    await stage.to("AnnotateScreen")
+    await stage.until(lambda: stage.screen._ready, "an item")
+    found |= await offered(stage)
+    with monkeypatch.context() as patch:
+
+        async def refuse(self, verdict, **how):
+            raise LogLocked("locked")
+
+        patch.setattr(Judging, "vote", refuse)
+        stage.press("4")
+        await stage.sees("not saved")
+        found |= await offered(stage)
+        stage.press("u")
+        await stage.until(lambda: "not saved" not in stage.text, "forgotten")
+    stage.press("4")
+    await stage.sees("You have judged all")
+    found |= await offered(stage)
+    log.write(lambda db: [
+        db.execute("INSERT INTO items SELECT 'x' || id, queue_id, 'endings', episode_id, ply, role, a_id, b_id, gold,"
+                   " 0, '', created_at FROM items").rowcount,
+        db.execute("INSERT INTO annotations (id, kind, item_id, annotator_id, chosen_id, rejected_id, strength, value,"
+                   " shown_order, created_at) SELECT '0' || id, kind, 'x' || item_id, annotator_id, chosen_id,"
+                   " rejected_id, strength, value, shown_order, created_at FROM annotations").rowcount,
+    ])  # fmt: skip
+    stage.press("d")
+    await stage.to("AdjudicateScreen")
+    return found | await offered(stage)
+
+
+async def browsed(stage, found: set[str]) -> None:
+    """The list of episodes, with two of them marked, and what opens from there."""
+    for _ in range(2):
+        await (await stage.bench.deal(Setup("taboo", {"describer": "bot", "guesser": "bot"}, seed=1))).play()
+    stage.app.post_message(Find("game:taboo"))
+    await stage.to("BrowseScreen")
+    await stage.sees("3 found")
+    stage.press("space", "space")
+    await stage.sees("2 marked")
+    found |= await offered(stage)
+    for key, screen in (("=", "CompareScreen"), ("enter", "EpisodeScreen"), ("v", "ViewsScreen")):
+        stage.press(key)
+        await stage.to(screen)
+        await stage.settle()
+        found |= await offered(stage)
+        stage.press("escape")
+        await stage.to("BrowseScreen")
+
+
+async def offered_among_the_trainings(stage, log, folder) -> set[str]:
+    """Walk through the list of trainings, one that goes on, one that was stopped, and the wizard."""
+    stopped = trained.train(log, folder, "old")
+    trainings.end(log, stopped, "stopped")
+    going = trained.train(log, folder)
+    stage.app.post_message(Go("home"))
+    await stage.to("HomeScreen")
+    stage.press("t")
+    await stage.to("TrainingsScreen")
+    await stage.sees("smollm2 → bars")
+    found = await offered(stage)
+    for id in (going, stopped):
+        stage.app.post_message(OpenTraining(id))
+        await stage.to("TrainingScreen")
+        await stage.until(lambda id=id: stage.screen.sight and stage.screen.sight.row.id == id, "the training")
+        await stage.settle()
+        found |= await offered(stage)
+        stage.press("escape")
+        await stage.to("TrainingsScreen")
+    weights = folder / "weights"
+    weights.mkdir()
+    (weights / "config.json").write_text("{}")
+    stage.bench.registry.add(ModelEntry("tiny", "transformers", str(weights)))
+    await (await open_selfplay(stage.bench, Wish(Plan(("taboo",), ("bot",), episodes=6, seed=3)))).run()
+    stage.app.post_message(NewTraining(beginning.Wish(learner="tiny", recipe="smoke", name="new")))
+    await stage.to("TrainwizardScreen")
+    await stage.sees("begins it")
+    return found | await offered(stage)
+
+
+async def offered_among_the_branches(stage, played: str) -> set[str]:
+    """The branches of a turn, with a candidate that is being played on and one that was."""
+    turn = BranchWish(((played, 1),), candidates=1, rollouts=1, by=("bot",), everybody="bot")
+    stage.app.post_message(Fork(played, 1, turn))
+    await stage.to("BranchesScreen")
+    await stage.until(lambda: stage.screen.grown and stage.screen.grown.rollouts, "a rollout")
+    await stage.settle()
+    found = await offered(stage)
+    assert "stop" not in found
+    running = await stage.bench.branches.start(turn)
+    running.scheduler.listen(lambda lane, event: lane.hold())
+    found |= await offered(stage)
+    running.stop()
+    stage.press("escape")
+    await stage.until(lambda: stage.at != "BranchesScreen", "the screen below")
+    return found
+
+
+async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo, tmp_path, monkeypatch):
     """Walk through all states of the app and gather what the palette offers."""
     found: set[str] = set()
     stage.bench.hold = asyncio.Event()
@@ -241,6 +489,11 @@ async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo)
         found |= await offered(stage)
         stage.press("enter")
         await stage.to("TextDialog")
+        stage.app.push_screen(ReplyDialog("which?", "a", "b"))
+        await stage.to("ReplyDialog")
+        found |= await offered(stage)
+        stage.press("escape")
+        await stage.to("TextDialog")
         stage.press("escape", "escape")
         await stage.to("HomeScreen")
         stage.app.post_message(Sit(taboo()))
@@ -251,6 +504,12 @@ async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo)
         await stage.sees("esc stop")
         here |= await offered(stage)
         assert "stop" in await offered(stage)
+        stage.press("f4")
+        await stage.until(lambda: stage.screen.judging, "the cursor on a turn")
+        found |= await offered(stage)
+        stage.press("escape")
+        await stage.until(lambda: not stage.screen.judging, "the cursor off")
+        found |= await offered(stage)
         stage.press("escape")
         await stage.sees("you stopped")
         assert "retry" in await offered(stage)
@@ -262,32 +521,58 @@ async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo)
         found |= await offered(stage)
         stage.app.post_message(Go("home"))
         await stage.to("HomeScreen")
-        stage.press("m")
-        await stage.to("ModelsScreen")
-        await stage.settle()
-        found |= await offered(stage)
-        stage.press("a")
-        await stage.to("FormScreen")
-        await stage.settle()
-        found |= await offered(stage)
+        found |= await offered_among_the_models(stage)
         stage.press("escape")
-        await stage.to("ModelsScreen")
+        await stage.to("HomeScreen")
+        stage.press("s")
+        await stage.to("StandsScreen")
+        await stage.settle()
+        found |= await offered(stage)
         log = await stage.bench.log()
+        save_view(log, "mine", "game:taboo")
+        await browsed(stage, found)
+        played = log.queries.recent(1)[0].id
+        put(log, [Played("taboo", "i", {"describer": name, "guesser": name}) for name in ("a", "b", "c")])
+        found |= await offered_among_the_branches(stage, played)
+        stage.app.post_message(Go("results"))
+        await stage.to("ResultsScreen")
+        await stage.sees("clemscore[native-1.0]")
+        found |= await offered(stage)
+        stage.app.post_message(Weigh(Asked(names=("a", "b", "c"))))
+        await stage.sees("1 of 3")
+        found |= await offered(stage)
+        stage.press("enter")
+        await stage.to("EpisodesDialog")
+        found |= await offered(stage)
         stopped = log.new_run("self_play", {})
         await log.beat(stopped, Progress("stopped", 9, 1, 0, 0))
         two = Plan(("taboo", "wordle"), ("bot",), episodes=2)
-        for watch in (Watch(wish=Wish(two)), Watch(run=stopped), Watch(episodes=(log.queries.recent(1)[0].id,))):
+        for watch in (Watch(wish=Wish(two)), Watch(run=stopped), Watch(episodes=(played,))):
             stage.app.post_message(Look(watch))
             await stage.to("SpectateScreen")
             await stage.until(lambda watch=watch: bool(stage.screen.stand.offered()) or watch.run, "something to see")
             await stage.settle()
+            found |= await offered(stage)
             stage.press("1")
             await stage.settle()
             found |= await offered(stage)
             stage.app.post_message(Go("home"))
             await stage.to("HomeScreen")
-    elsewhere = {"remove", "other", "before"}  # these need an entry of one's own, and a field with choices
-    missing = {action.label for action in ACTIONS if action.name != "command_palette"} - found - elsewhere
+        stage.app.post_message(Follow(Trace(log.reader).node("run", stopped)))
+        await stage.to("TraceScreen")
+        found |= await offered(stage)
+        asked = parse_study(
+            {"name": "s", "quota": 1, "consent": {"text": "?"}, "questions": [{"id": "q", "text": "?"}]}
+        )
+        stage.app.post_message(TakePart(lambda bench: take_part(bench, asked, "P01")))
+        await stage.to("Choose")
+        stage.press("escape")
+        await stage.to("StudyScreen")
+        await stage.settle()
+        found |= await offered(stage)
+        found |= await offered_among_the_trainings(stage, log, tmp_path)
+        found |= await offered_among_the_queues(stage, monkeypatch)
+    missing = {action.label for action in ACTIONS if action.name != "command_palette"} - found
     assert not missing
 
 
@@ -302,6 +587,64 @@ async def test_what_the_palette_offers_it_does(stage, taboo):
         await stage.until(lambda: stage.app.theme != before, "another theme")
         await commands["Send"]()
         await stage.until(lambda: stage.match.ply > 0, "the clue sent")
+
+
+async def test_a_test_of_a_model_can_be_stopped_from_the_palette(stage, server, monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.port}")
+    let_go = threading.Event()
+    server.paths = {"/v1/models": {"data": [{"id": "m"}]}, "/api/version": {"version": "1"}}
+    server.scripts["m"] = lambda reply: let_go.wait(30)
+    async with stage.open():
+        await stage.to("HomeScreen")
+        stage.press("m")
+        await stage.to("ModelsScreen")
+        await stage.sees("Ollama at")
+        stage.press("end", "t")
+        await stage.sees("test runs")
+        commands = {command.title: command.callback for command in stage.app.get_system_commands(stage.screen)}
+        assert "Home" not in commands, "escape stops first"
+        await commands["Stop"]()
+        await stage.sees("not tested yet")
+        assert "Stop" not in {command.title for command in stage.app.get_system_commands(stage.screen)}
+    let_go.set()
+
+
+async def test_the_palette_does_in_the_form_what_it_offers(stage):
+    async with stage.open():
+        await stage.to("HomeScreen")
+        stage.press("m")
+        await stage.to("ModelsScreen")
+        stage.press("a")
+        await stage.to("FormScreen")
+        stage.press("down")
+        await stage.until(lambda: stage.screen.focused.key == "backend", "a field with choices")
+        commands = {command.title: command.callback for command in stage.app.get_system_commands(stage.screen)}
+        await commands["Other"]()
+        assert stage.screen.focused.value == "vllm"
+        await commands["Before"]()
+        assert stage.screen.focused.value == "openai"
+        await commands["Back"]()
+        await stage.until(lambda: stage.screen.focused.key == "name", "the field before")
+        await commands["Save"]()
+        await stage.sees("name is missing")
+        await commands["Close"]()
+        await stage.to("ModelsScreen")
+
+
+async def test_function_keys_of_the_app_reach_it_through_every_dialog(stage, tmp_path):
+    async with stage.open():
+        await stage.sees("nothing played yet")
+        for number, dialog in enumerate((Choose("which?", [("a", "a")]), TextDialog("a", "b"), Curtain("a")), 1):
+            stage.app.push_screen(dialog)
+            await stage.to(type(dialog).__name__)
+            before = stage.app.theme
+            stage.press("f8", "f12")
+            await stage.until(lambda before=before: stage.app.theme != before, "another theme")
+            await stage.until(lambda n=number: len(list(tmp_path.glob("*.svg"))) == n, "a picture")
+        stage.app.push_screen(Choose("which?", [("a", "a")]))
+        await stage.to("Choose")
+        stage.press("f1")
+        await stage.sees("On this screen (dialog)")
 
 
 async def test_themes_are_remembered(stage):

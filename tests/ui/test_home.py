@@ -10,7 +10,7 @@ import pytest
 
 from playpen_tui import workbench
 from playpen_tui.sitting import Setup
-from playpen_tui.workbench import Overview, Recent, Unfinished, _when
+from playpen_tui.workbench import Overview, Recent, Unfinished, when
 
 
 async def finished(stage, setup: Setup) -> None:
@@ -107,9 +107,9 @@ async def test_long_lists_fit_every_size(stage, monkeypatch, size):
 
 def test_times_are_told_as_people_tell_them():
     now = datetime.now().astimezone()
-    assert _when(now.isoformat()) == f"{now:%H:%M}"
-    assert _when((now - timedelta(days=1)).isoformat()) == "yesterday"
-    assert _when((now - timedelta(days=40)).isoformat()) == f"{now - timedelta(days=40):%Y-%m-%d}"
+    assert when(now.isoformat()) == f"{now:%H:%M}"
+    assert when((now - timedelta(days=1)).isoformat()) == "yesterday"
+    assert when((now - timedelta(days=40)).isoformat()) == f"{now - timedelta(days=40):%Y-%m-%d}"
 
 
 async def test_a_file_that_is_no_log_is_named_and_left_alone(stage):
@@ -143,3 +143,11 @@ async def test_a_locked_log_is_named_and_r_tries_again(stage, monkeypatch):
         holder.close()
         stage.press("r")
         await stage.sees("nothing played yet")
+
+
+async def test_q_leaves(stage):
+    async with stage.open():
+        await stage.sees("nothing played yet")
+        stage.press("q")
+        await stage.until(lambda: stage.app._exit, "the app on its way out")
+        assert stage.app.return_code == 0

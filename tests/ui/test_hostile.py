@@ -23,6 +23,7 @@ import pytest
 from textual import events
 
 from games import catalog
+from playpen_tui.messages import Find
 from playpen_tui.screens.dialogs import TextDialog
 from playpen_tui.sitting import Setup
 from playpen_tui.text import clean, one_line
@@ -176,6 +177,61 @@ async def test_watching_the_whole_corpus_at_small_sizes(stage, hostile, size):
     async with stage.open(Setup("hostile", seats(hostile, "bot", "bot"), seed=1), size=size):
         await stage.over()
         harmless(stage)
+
+
+@pytest.mark.slow
+async def test_browsing_the_whole_corpus(stage, hostile):
+    """A log of hostile replies, names, tags and instances, through the list, all pages, eyes, comparison, dialogs."""
+    stage.bench.model_name = "mod[/]el\u202e\x1b[7777h"
+    stage.bench.pace = 2_000
+    for _ in range(2):
+        sitting = await stage.bench.deal(Setup("hostile", seats(hostile, MODEL, "bot"), seed=1))
+        await sitting.play()
+    log = await stage.bench.log()
+    ids = [row.id for row in log.queries.recent(2)]
+    for number, text in enumerate(hostile.TEXTS):
+        await log.tag(ids[0], text.encode("utf-8", "replace").decode()[:500])
+        log.write(
+            lambda db, n=number, t=text: (
+                db.execute(
+                    "INSERT INTO saved_views VALUES (?, ?, '')",
+                    (f"{n} {t[:60]}".encode("utf-8", "replace").decode(), "x"),
+                ).rowcount
+            )
+        )
+    async with stage.open(size=(80, 24)):
+        for query in ("", "[/foo]", '"press me"', "wwww*", "-[b]"):
+            stage.app.post_message(Find(query))
+            await stage.to("BrowseScreen")
+            await stage.sees("found")
+            await stage.settle()
+            harmless(stage)
+        stage.app.post_message(Find())
+        await stage.sees("2 found")
+        for keys in (("/",), ("escape",), ("T",), ("escape",), ("v",), ("end",), ("home",)):
+            stage.press(*keys)
+            await stage.settle()
+            harmless(stage)
+        stage.press("escape")
+        await stage.to("BrowseScreen")
+        stage.press("enter")
+        await stage.to("EpisodeScreen")
+        await stage.until(lambda: stage.screen.dossier is not None, "the episode")
+        for key in ("1", "v", "v", "2", "3", "4", "5", "y", "escape", "t", "escape"):
+            stage.press(key)
+            await stage.settle()
+            harmless(stage)
+            page = next(iter(stage.screen.query("#page")), None)
+            for _ in range(6 if page else 0):
+                page.scroll_page_down(animate=False)
+                await stage.pilot.pause(0)
+                harmless(stage)
+        stage.app.post_message(Find("", tuple(ids)))
+        await stage.to("CompareScreen")
+        for key in ("pagedown", "end", "x", "d"):
+            stage.press(key)
+            await stage.settle()
+            harmless(stage)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -14,9 +15,11 @@ from playpen_tui.messages import Look
 from playpen_tui.screens.spectate import SpectateScreen
 from playpen_tui.selfplay import Wish
 from playpen_tui.stands import FollowStand, ReplayStand
+from playpen_tui.transcript import Entry
 from playpen_tui.watching import LINGER, Places, Watch, Watched
+from playpen_tui.widgets.card import draw_card
 from playpen_tui.widgets.composer import Composer
-from playpen_tui.widgets.dialogue import Dialogue
+from playpen_tui.widgets.dialogue import WINDOW, Dialogue
 from store.records import Progress
 
 SIZES = pytest.mark.parametrize("size", [(120, 36), (80, 24)])
@@ -56,7 +59,7 @@ def slow(monkeypatch):
 async def test_a_run_of_this_process_is_watched_to_its_end(stage, size):
     async with stage.open(size=size):
         await look(stage, live("taboo", "wordle", "referencegame", "wordle_withclue"))
-        await stage.sees("4 of 4 done", "1 Taboo", "2 Wordle", "✓ won")
+        await stage.sees("4 of 4 done", "Taboo", "Wordle", "✓ won")
         await stage.until(lambda: stage.app.live.finished, "the last beat")
         assert stage.bench.rows("SELECT count(*) FROM results") == [(4,)]
         stage.press("escape")
@@ -100,7 +103,7 @@ async def test_the_picture_can_be_held_while_the_run_goes_on(stage, slow):
         await look(stage, live("taboo", episodes=2))
         await stage.sees("0 of 2 done")
         stage.press("space")
-        await stage.sees("picture held")
+        await stage.sees("held, 0 turns since")
         slow.go.set()
         await stage.until(lambda: stage.app.live.finished, "the run's end")
         await stage.settle()
@@ -116,7 +119,7 @@ async def test_a_match_is_held_and_stopped_and_stays_in_the_log(stage, slow):
         stage.press("1")
         await stage.sees("z all")
         stage.press("p")
-        await stage.sees("held")
+        await stage.sees("paused")
         lane = stage.screen._open.lane
         assert lane.state == "held"
         stage.press("p")
@@ -202,6 +205,7 @@ async def test_a_replay_is_stepped_sped_up_and_bookmarked(stage):
         await stage.until(lambda: stage.app.live and stage.app.live.finished, "the run's end")
         episode = stage.bench.rows("SELECT id FROM episodes")[0][0]
         await look(stage, Watch(episodes=(episode,)))
+        await stage.until(lambda: isinstance(getattr(stage.screen, "stand", None), ReplayStand), "the replay")
         stand = stage.screen.stand
         (watched,) = stand.offered()
         await stage.until(lambda: bool(stage.screen._shown), "the match")
@@ -236,7 +240,7 @@ async def test_a_run_of_another_process_is_followed_and_a_killed_one_is_said_to_
         who = Identity("bot", "bot:competent")
         episode = await log.recorder.begin(match, dict.fromkeys(game.roles, who), Place(run=run, slot=0))
         await look(stage, Watch(run=run))
-        await stage.sees("running · 0 of 5 done", "1 Taboo")
+        await stage.sees("0 of 5 done · 1 running", "1 Taboo")
         match = match.play("CLUE: zebra crossing")
         other = Identity("model", "other")
         await log.recorder.turn(episode, match, match.steps[-1], other, Reply("CLUE: zebra crossing"))
@@ -244,7 +248,7 @@ async def test_a_run_of_another_process_is_followed_and_a_killed_one_is_said_to_
         stand = stage.screen.stand
         assert isinstance(stand, FollowStand) and "resume" not in stand.abilities
         log.write(lambda db: db.execute("UPDATE progress SET beat_at = '2020-01-01T00:00:00.000Z'"))
-        await stage.sees("killed · 0 of 5 done")
+        await stage.sees("0 of 5 done · killed")
         assert "resume" in stand.abilities
 
 
@@ -273,6 +277,157 @@ async def test_a_reader_who_has_scrolled_up_is_not_moved(stage):
         await stage.until(lambda: len(stage.screen.query(".said")) == 5, "the new turn")
         await stage.settle()
         assert dialogue.scroll_y == 0
+
+
+async def test_nothing_moves_in_a_held_picture_and_what_came_is_counted(stage):
+    steps = [Match.new(catalog.get("wordle"), catalog.instances(catalog.get("wordle"))[0], 1)]
+    for guess in ("crane", "slate", "moist"):
+        steps.append(steps[-1].play(said(steps[-1], guess)))
+    shown = [Watched(key, steps[1], {"guesser": "somebody"}, steps=steps, running=False) for key in "xy"]
+    stand = ReplayStand(shown)
+    async with stage.open():
+        stage.app.push_screen(SpectateScreen(stage.bench, stand))
+        await stage.sees("1 Wordle", "2 Wordle", "guess 2 of 6")
+        stage.press("space")
+        await stage.sees("held, 0 turns since")
+        before = stage.text
+        stand.step(shown[0], 1)
+        stand.step(shown[1], 1)
+        await stage.sees("held, 2 turns since")
+        left = before.replace("held, 0 turns since", "held, 2 turns since")
+        assert stage.text == left and "guess 3 of 6" not in stage.text
+        stage.press("1")  # opened, it is still the moment that was held
+        await stage.sees("z all", "held, 2 turns since", "guess 2 of 6")
+        assert "slate" not in stage.text
+        stage.press("space")
+        await stage.sees("guess 3 of 6", "slate")
+        assert "held" not in stage.text
+
+
+async def test_a_step_lets_the_picture_go(stage):
+    steps = [Match.new(catalog.get("wordle"), catalog.instances(catalog.get("wordle"))[0], 1)]
+    for guess in ("crane", "slate"):
+        steps.append(steps[-1].play(said(steps[-1], guess)))
+    shown = Watched("x", steps[0], {"guesser": "somebody"}, steps=steps, running=False)
+    async with stage.open():
+        stage.app.push_screen(SpectateScreen(stage.bench, ReplayStand([shown])))
+        await stage.sees("guess 1 of 6", "paused · ply 0 of 2")
+        stage.press("space")
+        await stage.sees("held, 0")
+        stage.press("]")
+        await stage.sees("guess 2 of 6", "ply 1 of 2")
+        assert "held" not in stage.text
+
+
+async def test_eyes_of_all_go_on_after_one_had_its_own(stage, slow):
+    async with stage.open():
+        await look(stage, live("taboo", episodes=2))
+        await stage.sees("1-8 open", "eyes: game master")
+        stage.press("1")
+        await stage.sees("z all")
+        stage.press("v")
+        await stage.sees("eyes: describer")
+        stage.press("z")
+        await stage.sees("1-8 open", "eyes: game master")
+        for eyes in ("describer", "guesser", "both seats", "game master"):
+            stage.press("v")
+            await stage.sees(f"eyes: {eyes}")
+        slow.go.set()
+
+
+async def test_keys_that_mean_one_match_say_so_where_there_are_several(stage, slow):
+    async with stage.open():
+        await look(stage, live("taboo", episodes=2))
+        await stage.sees("1-8 open")
+        assert "bookmark" not in stage.text
+        stage.press("b")
+        await stage.until(lambda: "open a match first" in stage.notes, "the note")
+        slow.go.set()
+
+
+async def test_a_match_closed_while_it_is_painted_does_no_harm(stage, slow):
+    async with stage.open():
+        await look(stage, live("taboo", episodes=2))
+        await stage.sees("1-8 open")
+        screen = stage.screen
+        for steps in range(12):  # however far the painting has come
+            screen._zoom(screen._shown[steps % 2])
+            painting = asyncio.ensure_future(screen._paint(True))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            screen._zoom(None)
+            await painting
+        await stage.sees("1-8 open", "0 of 2 done")
+        slow.go.set()
+
+
+async def test_the_opened_match_says_how_the_run_goes(stage, slow):
+    async with stage.open(size=(80, 24)):
+        await look(stage, live("taboo", episodes=2))
+        await stage.sees("0 of 2 done · 2 running · 0 failed")
+        stage.press("1")
+        await stage.sees("Taboo · ", "0 of 2 done · 2 running · 0 failed")
+        slow.go.set()
+        await stage.sees("2 of 2 done · 0 running · 0 failed")
+
+
+@pytest.fixture
+def long_story():
+    """Entries of a story of 70 turns, and what is new after so many of them."""
+    return [Entry(ply, "guesser", f"word number {ply} " + "and so on " * 12) for ply in range(80)]
+
+
+def shown_by(text: str) -> list[str]:
+    """The lines without the scroll bar, whose thumb tells how much there is."""
+    return [line[:78].rstrip() for line in text.split("\n")]
+
+
+async def test_the_reader_of_a_long_dialogue_is_not_moved_by_the_turns_that_come(stage, long_story):
+    match = Match.new(catalog.get("wordle"), catalog.instances(catalog.get("wordle"))[0], 1)
+    shown = Watched("x", match, {}, steps=[match], running=False)
+    async with stage.open(size=(80, 24)):
+        stage.app.push_screen(SpectateScreen(stage.bench, ReplayStand([shown])))
+        await stage.to("SpectateScreen")
+        await stage.until(lambda: bool(stage.screen._open), "the match")
+        stage.press("space")  # its own painting must not come between
+        await stage.sees("held")
+        dialogue, names = stage.screen.query_one(Dialogue), {"guesser": "somebody"}
+        await dialogue.show(long_story[:WINDOW], names, frozenset(), "a story")
+        await stage.until(lambda: dialogue.max_scroll_y > 50 and dialogue.scroll_y == dialogue.max_scroll_y, "the end")
+        dialogue.scroll_to(y=40, animate=False)
+        await stage.until(lambda: dialogue.scroll_y == 40, "further up")
+        await stage.settle()
+        before = shown_by(stage.text)
+        for count in range(WINDOW + 1, 80):
+            await dialogue.show(long_story[:count], names, frozenset(), "a story")
+        ended = [replace(entry, extra="its reason") for entry in long_story[:79]]
+        await dialogue.show([*ended, long_story[79]], {"guesser": "another"}, frozenset(), "a story")
+        await stage.settle()
+        assert dialogue.scroll_y == 40 and shown_by(stage.text) == before
+        dialogue.scroll_end(animate=False)
+        await stage.until(lambda: len(stage.screen.query(".said")) == WINDOW, "what had to wait")
+        await stage.sees("20 older turns are in the log" if dialogue.scroll_y == 0 else "word number 79", "another")
+
+
+def test_a_card_keeps_the_latest_tiles_and_whole_pictures():
+    game = catalog.get("wordle")
+    match = Match.new(game, catalog.instances(game)[0], 1)
+    for guess in ("crane", "slate", "moist", "pudgy", "fleck"):
+        match = match.play(said(match, guess))
+    drawn = draw_card(Watched("x", match, {"guesser": "somebody"}), 1, None, 37, 9).plain
+    assert "F ○" in drawn and "P ○" in drawn and " C ○" not in drawn.split("F ○")[0]
+    assert len(drawn.split("\n")) == 9
+    grids = catalog.get("referencegame")
+    instance = next(one for one in catalog.instances(grids) if one.name == "letter_grids-en-001")
+    drawn = draw_card(Watched("y", Match.new(grids, instance, 1), {}), 1, None, 37, 10).plain
+    assert "…" not in drawn.split("\n", 1)[1]
+
+
+def test_a_card_does_not_say_twice_what_the_dialogue_says():
+    game = catalog.get("taboo")
+    match = Match.new(game, catalog.instances(game)[0], 1).play("CLUE: zebra crossing")
+    for width, height in ((37, 9), (57, 10), (110, 30)):
+        assert draw_card(Watched("x", match, {}), 1, None, width, height).plain.count("zebra") == 1
 
 
 def watched(key, ended=None) -> Watched:

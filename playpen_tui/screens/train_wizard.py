@@ -1,0 +1,324 @@
+"""A new training: what is wanted on one side, and what the log gives for it on the other, counted while one types.
+
+A process of its own counts, so that the fields answer at once; where the wish has changed it is ended and begun anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Footer, Input, Static
+
+from playpen_tui import beginning
+from playpen_tui.actions import bindings
+from playpen_tui.beginning import CannotCount, Wish
+from playpen_tui.listing import fit
+from playpen_tui.messages import Go, OpenTraining
+from playpen_tui.screens.browse import chips
+from playpen_tui.screens.dialogs import Choose
+from playpen_tui.screens.faults import Telling
+from playpen_tui.screens.form import Choice, Entry
+from playpen_tui.text import one_line
+from playpen_tui.workbench import Workbench, expected
+from store.query import parse
+
+PAUSE = 0.35
+"""Seconds without a key before the log is counted."""
+METHODS = ("sft", "dpo", "kto", "grpo")
+FIELDS = (
+    ("method", "method", "sft learns good turns, dpo from pairs, kto from good and bad ones, grpo by playing"),
+    ("learner", "learner", "a model whose weights lie here; ctrl+o lists them"),
+    ("name", "name", "what the result is called; it is a player then"),
+    ("recipe", "recipe", "tiny, smoke, paper-… or a file that ends in .toml; ctrl+o lists them"),
+    ("query", "episodes", "which ones, as in browse: game:taboo speaker:human tag:good; empty takes all"),
+    ("mix", "mix", "shares of trained turns: human=0.3,synthetic=0.7; empty takes them as they come"),
+    ("steps", "steps", "how many, instead of the recipe's"),
+)
+"""Key, label and hint of each field."""
+
+
+class TrainwizardScreen(Telling):
+    """The wizard."""
+
+    BINDINGS = bindings("trainwizard")
+    CSS_PATH = "training.tcss"
+
+    def __init__(self, bench: Workbench, wish: Wish | None = None) -> None:
+        super().__init__()
+        self.bench = bench
+        self._first = wish or Wish()
+        self.facts: Mapping[str, Any] | None = None
+        self.wrong = ""
+        self._counting = False
+        self._beginning = False
+
+    def compose(self) -> ComposeResult:
+        """Fields, and the light table."""
+        with Horizontal(id="head"):
+            yield Static("A new training", id="title")
+            yield Static("", id="state")
+        with Container(id="room"):
+            with VerticalScroll(id="fields", can_focus=False):
+                for key, label, _ in FIELDS:
+                    with Horizontal(classes="row"):
+                        yield Static(Content(label), classes="label")
+                        if key == "method":
+                            yield Choice(key, METHODS, self._first.method)
+                        else:
+                            yield Entry(key, str(getattr(self._first, key)))
+                    if key == "query":
+                        yield Static("", id="chips")
+                yield Static("", id="about")
+            with VerticalScroll(id="table", can_focus=False):
+                yield Static("", id="facts")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Count with what stands there."""
+        self.set_focus(self.query_one(Choice))
+        self._changed()
+
+    def on_resize(self) -> None:
+        """Other widths have other bars."""
+        self.call_after_refresh(self._draw)
+
+    @property
+    def fields(self) -> list[Choice | Entry]:
+        """The fields in order."""
+        return [*self.query(Choice), *self.query(Entry)]
+
+    @property
+    def wish(self) -> Wish:
+        """What stands in the fields."""
+        return Wish(**{field.key: field.value.strip() for field in self.fields})
+
+    # counting
+
+    def on_choice_changed(self) -> None:
+        """Another method."""
+        self._changed()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another wish."""
+        if getattr(event.input, "key", "") == "name":
+            self._draw()
+        else:
+            self._changed()
+
+    def on_descendant_focus(self) -> None:
+        """Say what the field takes."""
+        key = getattr(self.focused, "key", "")
+        hint = next((hint for name, _, hint in FIELDS if name == key), "")
+        self.query_one("#about", Static).update(Content(hint))
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False)
+
+    def _changed(self) -> None:
+        try:
+            query = parse(self.wish.query)
+        except expected() as error:
+            self.query_one("#chips", Static).update(Content.styled(f"✗ {one_line(str(error), 200)}", "$error"))
+            self.workers.cancel_group(self, "count")
+            self.facts, self.wrong, self._counting = None, "", False
+        else:
+            shown = any(chip.key != "sort" for chip in query.chips)
+            self.query_one("#chips", Static).update(chips(query) if shown else Content(""))
+            self._count()
+        self._draw()
+
+    @work(group="count", exclusive=True, exit_on_error=False)
+    async def _count(self) -> None:
+        self._counting = True
+        self._draw()
+        await asyncio.sleep(PAUSE)
+        try:
+            await self.bench.log()  # made where it is not there yet
+            told = await beginning.ask("choose", self.bench.path, self.wish, {"out": "trainings"})
+            self.facts, self.wrong = told, ""
+        except (CannotCount, *expected()) as error:
+            self.facts, self.wrong = None, str(error)
+        self._counting = False
+        self._draw()
+
+    # drawing
+
+    def _draw(self) -> None:
+        if not self.is_attached or not self.query("#facts"):
+            return
+        state = "beginning …" if self._beginning else "counting …" if self._counting else ""
+        self.query_one("#state", Static).update(Content(state))
+        pale = " " if not self._counting else " …"
+        lines = [Content.styled(f"What the log gives{pale}", "bold $accent")]
+        if self.wrong:
+            lines.append(Content.styled(f"✗ {one_line(self.wrong, 500)}", "$error"))
+        if name := self._name_trouble():
+            lines.append(Content.styled(f"✗ {name}", "$error"))
+        elif self.ready:
+            lines.append(Content.styled("ctrl+s", "$accent") + Content(" begins it"))
+        if self.facts is not None:
+            lines += table(self.facts, max(30, self.query_one("#facts").size.width))
+        self.query_one("#facts", Static).update(Content("\n").join(lines))
+        self.refresh_bindings()
+
+    def _name_trouble(self) -> str:
+        """What is wrong with the name, as a sentence; empty where nothing is."""
+        name = self.wish.name
+        if not name:
+            return "a name is missing: what the result shall be called"
+        if name in self.bench.registry.entries or name == self.wish.learner:
+            return f"there is a model {one_line(name, 60)} already; take another name"
+        if not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
+            return "a name has letters, digits and . _ - in it"
+        if (self._out(name) / "job.json").exists():
+            return f"there is a training in {one_line(str(self._out(name)), 120)} already; take another name"
+        return ""
+
+    def _out(self, name: str) -> Path:
+        return Path("trainings") / name
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can begin."""
+        counted = self.facts is not None and not self._counting and not self._beginning
+        return counted and not self._name_trouble()
+
+    # keys
+
+    def _step(self, by: int) -> None:
+        fields = self.fields
+        at = next((number for number, one in enumerate(fields) if one is self.focused), 0)
+        self.set_focus(fields[(at + by) % len(fields)])
+
+    def action_next_field(self) -> None:
+        """Down."""
+        self._step(1)
+
+    def action_previous_field(self) -> None:
+        """Up."""
+        self._step(-1)
+
+    def action_choose(self) -> None:
+        """Another method."""
+        if isinstance(self.focused, Choice):
+            self.focused.turn(1)
+
+    def action_choose_back(self) -> None:
+        """The method before."""
+        if isinstance(self.focused, Choice):
+            self.focused.turn(-1)
+
+    @work(group="fill", exclusive=True, exit_on_error=False)
+    async def action_fill(self) -> None:
+        """From a list: learners that lie here, or recipes."""
+        entry = self.focused
+        if not isinstance(entry, Entry) or entry.key not in ("learner", "recipe"):
+            entry = next(field for field in self.query(Entry) if field.key == "learner")
+        found = await asyncio.to_thread(self._recipes if entry.key == "recipe" else self._learners)
+        if not found:
+            self.notify("no model with weights is registered; m on Home adds one", markup=False)
+            return
+        asked = "Recipe" if entry.key == "recipe" else "Who learns"
+        answer = await self.app.push_screen_wait(
+            Choose(asked, [(str(at), label) for at, (_, label) in enumerate(found)])
+        )
+        if answer is not None:
+            entry.value = found[int(answer)][0]
+            self.set_focus(entry)
+
+    def _learners(self) -> list[tuple[str, str]]:
+        from training import launch
+
+        registry = self.bench.registry
+        found: list[tuple[str, str]] = []
+        for name in registry.names():
+            try:
+                base = launch.base_of(name, registry)
+            except (ValueError, *expected()):
+                continue  # no weights here: it cannot learn, and so is not offered
+            found.append((name, f"{one_line(name, 40)}   {one_line(str(base.path), 60)}"))
+        return found
+
+    def _recipes(self) -> list[tuple[str, str]]:
+        from training import recipe
+
+        method = self.wish.method
+        found: list[tuple[str, str]] = []
+        for name in recipe.names():
+            made = recipe.load(name, "sft")
+            if made.method == method:
+                found.append((name, f"{one_line(name, 30)}   {one_line(made.about, 120)}"))
+        return found
+
+    @work(group="begin", exclusive=True, exit_on_error=False)
+    async def action_begin(self) -> None:
+        """Freeze the rows, start the process, and go to the dashboard."""
+        wish = self.wish
+        self._beginning = True
+        self._draw()
+        try:
+            told = await beginning.ask("begin", self.bench.path, wish, {"out": str(self._out(wish.name))})
+        except CannotCount as error:
+            self.wrong, self.facts = str(error), None
+        else:
+            self.app.post_message(OpenTraining(str(told["training"]), instead=True))
+        self._beginning = False
+        self._draw()
+
+    def action_back(self) -> None:
+        """Away."""
+        self.app.post_message(Go("back"))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Begin only what can begin."""
+        if action == "begin":
+            return self.ready
+        if action in ("choose", "choose_back"):
+            return isinstance(self.focused, Choice)
+        return True
+
+
+def good(text: str) -> Content:
+    """Something that is well."""
+    return Content.styled("✓ ", "$success") + Content(text)
+
+
+def table(told: Mapping[str, Any], width: int) -> list[Content]:
+    """The light table: what is trained, from whom it comes, and what is left out and why; in so many columns."""
+    facts: Mapping[str, Any] = told["facts"]
+    lines = [good(f"{facts['rows']:,} rows from {facts['episodes']:,} episodes")]
+    about = str(told.get("recipe", {}).get("about", ""))
+    if about:
+        lines.append(Content.styled(f"  {one_line(about, 200)}", "$secondary"))
+    for speaker, counts in facts.get("speakers", {}).items():
+        text = f"{counts['turns']:,} trained turns ({counts['turns_share']:.0%}), {counts['rows']:,} rows"
+        lines.append(Content(f"  {one_line(speaker, 20):<10} {text}"))
+    cells = {**facts.get("cells", {}), **facts.get("kinds", {}), **facts.get("labels", {})}
+    most, room = max(cells.values(), default=1), max(12, min(34, width - 24))
+    for cell, rows in cells.items():
+        bar = "━" * max(1, round(12 * rows / most))
+        lines.append(Content(f"  {fit(one_line(str(cell)), room)} {rows:>7,} ") + Content.styled(bar, "$primary"))
+    left_out = {why: count for why, count in facts.get("left_out", {}).items() if count}
+    if left_out:
+        lines += [Content(""), Content.styled("left out", "bold")]
+        lines += [
+            Content.styled(f"  {fit(one_line(why), room)} {count:>7,}", "$secondary") for why, count in left_out.items()
+        ]
+    lines.append(Content(""))
+    leaks = facts.get("leaks", ())
+    held = sum(leak["perspectives"] for leak in leaks)
+    if held:
+        text = f"held back as validation or test: {held:,} dialogues of {len(leaks):,} instances"
+        lines.append(Content.styled("▲ ", "$warning") + Content(text))
+    else:
+        lines.append(good("nothing kept for validation or test is in it"))
+    if light := told.get("light"):
+        size, free = light["weights_on_disk"] / 2**30, light["disk_free"] / 2**30
+        lines.append(good(f"{size:.2f} GB of weights to load, {free:,.0f} GB free on the disk"))
+    return lines

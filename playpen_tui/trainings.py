@@ -1,0 +1,340 @@
+"""Trainings as screens show them: the list, how one stands, its tiles and curves, and orders to its process.
+
+All that is known of a training comes from the log and from its folder, so that a screen may close and come back. No
+screen, and no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from players.registry import Registry
+from playpen_tui.curves import Curve
+from playpen_tui.workbench import when
+from store import metrics, trainings
+from store.filters import Filters
+from store.log import Log
+from store.records import EpisodeRow
+from store.trainings import Checkpoint, Now, TrainingRow
+
+Order: TypeAlias = Literal["pause", "go", "stop", "save"]
+WORDS: Mapping[Now, tuple[str, str, str]] = {
+    "queued": ("…", "queued", "$secondary"),
+    "running": ("●", "running", "$accent"),
+    "paused": ("‖", "paused", "$warning"),
+    "stalled": ("?", "stalled", "$warning"),
+    "stopped": ("■", "stopped", "$warning"),
+    "crashed": ("⊘", "crashed", "$error"),
+    "failed": ("✗", "failed", "$error"),
+    "diverged": ("↗", "diverged", "$error"),
+    "done": ("✓", "finished", "$success"),
+}
+"""Glyph, word and colour of how a training stands."""
+GOING: frozenset[Now] = frozenset({"queued", "running", "paused", "stalled"})
+"""Its process is there, or may be."""
+REWARD = ("reward", "rewards/margins")
+TILES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("loss", ("loss",)),
+    ("reward", REWARD),
+    ("KL", ("kl", "approx_kl")),
+    ("gradient", ("grad_norm",)),
+    ("zero spread", ("frac_reward_zero_std", "zero_spread")),
+    ("memory", ("memory_gb", "memory")),
+)
+"""What a tile is called, and the curves it may come from."""
+SUMS = re.compile(r"train_|total_flos$")
+"""Curves of one point, which sum a training up."""
+FIRST = ("loss", "reward", "rewards/margins", "eval_loss", "kl", "grad_norm", "mean_token_accuracy", "entropy")
+"""Curves that are shown before the others."""
+GAMES, LINES = 40, 200
+"""Sample games, and lines of the process's own words, at most."""
+_CHECKPOINT = re.compile(r"@(\d+)(?:\?|$)")
+HINTS = (
+    ("memory", "lower steps.batch and raise steps.accumulate, or lower steps.max_length"),
+    ("space left", "make room on the disk; what was saved before is safe, and r goes on from there"),
+    ("cuda", "look at the driver and at who else uses the card, or train with machine.device = cpu"),
+    ("no module named", "install what is missing: pip install 'playpen-tui[train]'"),
+    ("locked", "another program holds the log; close it, then r goes on from the last checkpoint"),
+)
+"""Words of a process that crashed, and what helps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the list of trainings."""
+
+    row: TrainingRow
+    now: Now
+    measured: tuple[str, float] | None
+    """Name and last value of its reward, or of its loss."""
+    eta: float | None
+    """Seconds that are left; None where nobody knows."""
+
+
+def listed(log: Log, limit: int = 200) -> list[Item]:
+    """The trainings of the log, newest first."""
+    found: list[Item] = []
+    for row in trainings.recent(log, limit):
+        now = trainings.state_of(log, row)
+        values = ((name, metrics.latest(log, row.id, name)) for name in (*REWARD, "loss"))
+        measured = next(((name, value) for name, value in values if value is not None), None)
+        found.append(Item(row, now, measured, None if now != "running" else left(row)))
+    return found
+
+
+def left(row: TrainingRow, since: tuple[int, float] = (0, 0.0)) -> float | None:
+    """Seconds until its end at its pace since `since` (steps, seconds of its process); None where nobody knows."""
+    told = row.progress
+    if told is None or not told.planned or told.done <= since[0] or told.seconds <= since[1]:
+        return None
+    return (told.planned - told.done) * (told.seconds - since[1]) / (told.done - since[0])
+
+
+def name_of(row: TrainingRow) -> str:
+    """What the result is called."""
+    return str(row.config.get("name") or row.result or row.id[:10])
+
+
+def step_of(row: TrainingRow) -> str:
+    """`34 of 60`."""
+    told = row.progress
+    return f"{told.done:,} of {told.planned:,}" if told is not None and told.planned else "–"
+
+
+def started(row: TrainingRow) -> str:
+    """When it began, as people of this day say it."""
+    return when(row.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A game played during a training; `step` of its checkpoint, None where the learner was at work."""
+
+    step: int | None
+    row: EpisodeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that a dashboard shows. `curves` grow in place."""
+
+    row: TrainingRow
+    now: Now
+    curves: Mapping[str, Curve]
+    checkpoints: tuple[Checkpoint, ...]
+    samples: tuple[Sample, ...]
+    warnings: tuple[str, ...]
+    words: tuple[str, ...]
+    """The last lines of its process."""
+    why: str
+    """How it ended, where it did not end well."""
+    eta: float | None
+
+    @property
+    def hint(self) -> str:
+        """What may help where it crashed, failed, diverged or is stalled; else empty."""
+        return hint(self.now, self.why, self.words)
+
+
+def hint(now: Now, why: str, words: Iterable[str]) -> str:
+    """A way out, in a few words."""
+    if now == "diverged":
+        return "lower steps.learning_rate or steps.clip in the recipe and train anew, or r from the last checkpoint"
+    if now == "stalled":
+        return "its process is silent: a long step, a machine asleep, or another machine; X ends it, r goes on"
+    if now == "queued":
+        return "it loads the model and reads its rows; the first step follows"
+    if now not in ("crashed", "failed"):
+        return ""
+    said = f"{why} {' '.join(words)}".casefold()
+    for word, help in HINTS:
+        if word in said:
+            return help
+    if now == "crashed" and not why:
+        return "its process is gone without a word, often since the machine ran out of memory; r goes on from there"
+    return "the last lines on this screen say more; r goes on from the last checkpoint"
+
+
+class Watcher:
+    """Follows one training. `look` belongs into a thread; only what is new is read."""
+
+    def __init__(self, log: Log, training: str) -> None:
+        self._log = log
+        self.row = trainings.get(log, training)
+        self._curves: dict[str, Curve] = {}
+        self._pace: tuple[int, float] | None = None
+        self._samples: tuple[Sample, ...] = ()
+        self._turn = 0
+
+    def look(self) -> Sight:
+        """How it stands. Raises LogError."""
+        log = self._log
+        row = self.row = trainings.get(log, self.row.id)
+        now = trainings.state_of(log, row)
+        told = row.progress
+        if told is not None and told.done < max((curve.last for curve in self._curves.values()), default=0) - 1:
+            self._curves = {}  # it was resumed from a checkpoint before: what came after that is measured again
+            self._pace = None
+        if told is not None and (self._pace is None or told.seconds < self._pace[1]):
+            self._pace = (told.done, told.seconds)
+        for name in metrics.names(log, row.id):
+            curve = self._curves.setdefault(name, Curve(name))
+            for piece in metrics.beyond(log, row.id, name, curve.last):
+                for step, value in piece:
+                    curve.add(step, value)
+                time.sleep(0)  # let the screen have its turn
+        if self._turn % 4 == 0:
+            self._samples = samples(log, row)
+        self._turn += 1
+        eta = None
+        if now == "running":
+            eta = left(row, self._pace or (0, 0.0)) or left(row)
+        events = trainings.events(log, row.id, ("warning", "end"))
+        ended = next((event.value for event in reversed(events) if event.kind == "end"), {})
+        folder = folder_of(row)
+        why = str(ended.get("why") or "") if now not in (*GOING, "done") else ""
+        return Sight(
+            row,
+            now,
+            self._curves,
+            tuple(trainings.checkpoints(log, row.id)),
+            self._samples,
+            tuple(f"step {one.step:,}: {_said(one.value)}" for one in events if one.kind == "warning"),
+            tuple(last_words(folder) if folder is not None else str(ended.get("log", "")).splitlines()),
+            why,
+            eta,
+        )
+
+
+def _said(value: Mapping[str, Any]) -> str:
+    return str(value.get("sentence") or json.dumps(dict(value)))
+
+
+def samples(log: Log, row: TrainingRow) -> tuple[Sample, ...]:
+    """Games of the training's run, those of the latest checkpoint first; at most `GAMES`."""
+    found = [Sample(_step(one), one) for one in log.queries.matching(Filters(runs=(row.run,)), GAMES)]
+    found.sort(key=lambda one: -1 if one.step is None else one.step, reverse=True)
+    return tuple(found)
+
+
+def _step(row: EpisodeRow) -> int | None:
+    steps = [int(found[1]) for name in row.seats.values() if (found := _CHECKPOINT.search(name))]
+    return max(steps, default=None)
+
+
+def folder_of(row: TrainingRow) -> Path | None:
+    """Where the training keeps its files; None where that is not on this machine."""
+    return row.folder if row.folder is not None and (row.folder / "job.json").is_file() else None
+
+
+def last_words(folder: Path, lines: int = LINES) -> list[str]:
+    """The end of what its process printed; of a large file only the end is read."""
+    try:
+        with (folder / "job.log").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 64_000))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))  # a progress bar writes over itself
+    return [line for line in shown if line.strip()][-lines:]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure and what it is called."""
+
+    label: str
+    text: str
+    more: str = ""
+    """Beside it, pale."""
+
+
+def tiles(sight: Sight, shown: Any) -> list[Tile]:
+    """The figures that this training has; `shown` writes a number."""
+    told = sight.row.progress
+    found = [Tile("step", step_of(sight.row))]
+    if sight.eta is not None:
+        found.append(Tile("left", span(sight.eta)))
+    for label, sources in TILES:
+        curve = next((sight.curves[name] for name in sources if name in sight.curves), None)
+        if curve is None:
+            continue
+        if label == "zero spread":
+            text = "–" if curve.latest is None else f"{curve.latest:.0%}"
+        else:
+            text = shown(curve.latest) if curve.latest is not None else "no number"
+        more = ""
+        if label in ("loss", "reward") and curve.latest is not None and curve.first is not None:
+            change = curve.latest - curve.first
+            more = f"{'▲' if change > 0 else '▼'}{shown(abs(change))}" if change else ""
+        found.append(Tile(label, text + (" GB" if label == "memory" and text != "no number" else ""), more))
+    if told is not None and told.tokens_in:
+        found.append(Tile("tokens", f"{told.tokens_in:,}"))
+        if told.seconds:
+            found.append(Tile("tokens/s", f"{told.tokens_in / told.seconds:,.0f}"))
+    return found
+
+
+def span(seconds: float) -> str:
+    """`40 s`, `4 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{max(0, seconds):.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def heartbeat(row: TrainingRow) -> str:
+    """How long ago it last said something."""
+    if row.progress is None or not row.progress.beat_at:
+        return ""
+    since = (datetime.now(UTC) - datetime.fromisoformat(row.progress.beat_at)).total_seconds()
+    return f"heartbeat {span(since)} ago"
+
+
+def ordered(curves: Iterable[str], words: str = "") -> list[str]:
+    """Names of curves in the order in which they are shown, those with all of these words in them."""
+    wanted = words.casefold().split()
+    kept = [name for name in curves if not SUMS.match(name) and all(word in name.casefold() for word in wanted)]
+    quiet = ("epoch", "num_tokens", "learning_rate")
+    return sorted(kept, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST) + (name in quiet), name))
+
+
+# orders
+
+
+def order(log: Log, row: TrainingRow, what: Order) -> None:
+    """Tell it to pause, go on, stop or save. Raises CannotTrain, OSError, LogError."""
+    from training import launch
+
+    launch.tell(log, row, what)
+
+
+def kill(log: Log, row: TrainingRow) -> None:
+    """End its process at once. Raises CannotTrain, OSError, LogError."""
+    from training import launch
+
+    launch.kill_row(log, row)
+
+
+def settle(row: TrainingRow, registry: Registry) -> str:
+    """Make what came out of a training a player, where it is none yet; its name, empty where nothing was done.
+
+    Raises CannotTrain, RegistryError, OSError.
+    """
+    from training import launch
+
+    name, folder = name_of(row), folder_of(row)
+    if row.state not in ("done", "stopped") or row.result is None or folder is None or name in registry.entries:
+        return ""
+    about = json.loads((folder / "job.json").read_text(encoding="utf-8"))["base"]
+    base = launch.Base(about["name"], Path(about["path"]), about["adapter"], template=about.get("template", {}))
+    launch.register(registry, name, base, folder)
+    return name

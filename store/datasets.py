@@ -1,0 +1,242 @@
+"""Frozen data sets: what a model is trained on, written down before it begins, and read back word for word.
+
+A row names dialogues by their hashes, so the log itself holds the words. The content hash is over the records as the
+trainer gets them; reading a data set back makes the same records, and says so where something was erased since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from games.engine import Message
+from players.ports import ERASED
+from store.errors import LogError
+from store.history import lineage
+from store.ids import MessageRow, clean, new_id, now, to_json
+from store.log import Log
+from store.writer import Row, insert_sql
+
+Kind: TypeAlias = Literal["sft", "dpo", "kto", "grpo"]
+BATCH = 500
+
+
+class DatasetRow(NamedTuple):
+    """One row. A dialogue is the hash of its last message in the log."""
+
+    tip: str | None
+    """The dialogue, or the preferred side, prompt and all; None for general data."""
+    loss: tuple[int, ...]
+    """Which of its messages carry loss, from 0."""
+    prompt: str | None = None
+    """What stands before the continuation: of pairs and of labelled rows."""
+    rejected: str | None = None
+    """The other side of a pair, prompt and all."""
+    label: bool | None = None
+    episode: str | None = None
+    role: str = ""
+    trained: tuple[str, ...] = ()
+    """Ids of the turns that carry loss."""
+    against: tuple[str, ...] = ()
+    """Ids of the turns on the rejected side."""
+    annotation: str | None = None
+    chosen: str | None = None
+    """Candidate that was preferred, where one was judged; `refused` the other."""
+    refused: str | None = None
+    why: str = ""
+    new: tuple[MessageRow, ...] = ()
+    """Messages that are not in the log yet, such as a correction that nobody played."""
+    general: tuple[Message, ...] = ()
+    """A dialogue from a file beside the log: its words are kept in the row itself."""
+    instance: str | None = None
+    """Of grpo: id of the instance that `role` plays on from here; `tip` is what the role has heard, if anything."""
+    deals: tuple[Row, ...] = ()
+    """Rows of instances that may not be in the log yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A data set as it was written down."""
+
+    id: str
+    kind: Kind
+    content_hash: str
+    rows: int
+    filters: Mapping[str, Any]
+    created_at: str
+
+
+def content_hash(rows: Iterable[DatasetRow]) -> str:
+    """32 hex digits over what is trained, in order. Dialogues go in by their hashes, which are of their words."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for row in rows:
+        general = to_json(_plain(row.general)) if row.general else ""
+        played = f"|{row.role}|{row.instance}" if row.instance else ""
+        hashed.update(f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{general}{played}\n".encode())
+    return hashed.hexdigest()
+
+
+def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[str, Any], query: str = "") -> Frozen:
+    """Write a data set down, in one transaction. Raises LogError; the log is as before then."""
+    made = Frozen(new_id(), kind, content_hash(rows), len(rows), dict(filters), now())
+
+    def write(db: sqlite3.Connection) -> None:
+        db.execute(
+            "INSERT INTO datasets (id, kind, query, filters, content_hash, rows, created_at) VALUES (?,?,?,?,?,?,?)",
+            (made.id, kind, query, to_json(dict(filters)), made.content_hash, made.rows, made.created_at),
+        )
+        # in the order of the log, not of the rows: neighbours lie together, so that checks and indexes find them sooner
+        order = sorted(range(len(rows)), key=lambda at: rows[at].trained[-1:])
+        for at in range(0, len(order), BATCH):
+            _write(db, made.id, rows, order[at : at + BATCH])
+
+    log.write(write)
+    return made
+
+
+def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], places: Sequence[int]) -> None:
+    written: list[tuple[Any, ...]] = []
+    turns: list[tuple[str, int, str, str]] = []
+    for at in places:
+        row = rows[at]
+        if row.new:
+            db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row.new)
+        if row.deals:
+            db.executemany(insert_sql("instances"), row.deals)
+        general = to_json(_plain(row.general)) if row.general else None
+        label = None if row.label is None else int(row.label)
+        last = row.trained[-1] if row.trained else None
+        place = (dataset, at, row.episode, row.role, last, row.annotation, row.chosen, row.refused)
+        loss = json.dumps(row.loss, separators=(",", ":"))
+        written.append((*place, row.prompt, row.tip, row.rejected, loss, label, clean(row.why), general, row.instance))
+        turns += [(dataset, at, turn, "trained") for turn in row.trained]
+        turns += [(dataset, at, turn, "rejected") for turn in row.against if turn not in row.trained]
+    db.executemany(f"INSERT INTO dataset_rows VALUES ({', '.join('?' * 16)})", written)
+    db.executemany("INSERT INTO dataset_turns VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", turns)
+
+
+def get(reader: sqlite3.Connection, id: str) -> Frozen:
+    """The data set with this id. Raises LogError."""
+    row = reader.execute(
+        "SELECT id, kind, content_hash, rows, filters, created_at FROM datasets WHERE id = ?", (id,)
+    ).fetchone()
+    if row is None:
+        raise LogError(f"no data set {id!r} in the log; `playpen-tui trace` finds them by their trainings")
+    return Frozen(row[0], row[1], row[2], row[3], json.loads(row[4]), row[5])
+
+
+def records(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
+    """What the trainer gets, row by row: `messages` and `loss`; for pairs `prompt`, `chosen`, `rejected`; for labelled
+    rows `prompt`, `completion`, `label`. `loss` counts from the beginning of the dialogue, of pairs the preferred one.
+    Of grpo `prompt`, `game`, `version`, `instance`, `key`, `role`, `episode`, `seed` and the `texts` that were said
+    before. Raises LogError where words were erased since.
+    """
+    gone = reader.execute("SELECT min(position) FROM dataset_rows WHERE dataset_id = ? AND why = ?", (id, ERASED))
+    if (position := gone.fetchone()[0]) is not None:
+        raise LogError(f"row {position} of data set {id} held words that were erased on request; make a new one")
+    if reader.execute("SELECT kind FROM datasets WHERE id = ?", (id,)).fetchone() == ("grpo",):
+        yield from _decisions(reader, id)
+        return
+    sql = (
+        "SELECT position, prompt_hash, tip_hash, rejected_hash, loss, label, general FROM dataset_rows "
+        "WHERE dataset_id = ? ORDER BY position"
+    )
+    known: dict[str, tuple[str | None, dict[str, str]]] = {}
+    for position, prompt, tip, rejected, loss, label, general in reader.execute(sql, (id,)).fetchall():
+        if general is not None:
+            yield {"messages": json.loads(general), "loss": json.loads(loss)}
+            continue
+        try:
+            if tip is None:
+                raise KeyError(position)
+            whole = _conversation(reader, known, tip)
+            before = len(_conversation(reader, known, prompt)) if prompt else 0
+            other = _conversation(reader, known, rejected) if rejected else []
+        except KeyError as error:
+            raise LogError(f"row {position} of data set {id} names words that are not in the log any more") from error
+        if rejected:
+            yield {
+                "prompt": whole[:before], "chosen": whole[before:], "rejected": other[before:], "loss": json.loads(loss)
+            }  # fmt: skip
+        elif label is not None:
+            yield {
+                "prompt": whole[:before], "completion": whole[before:], "label": bool(label), "loss": json.loads(loss)
+            }  # fmt: skip
+        else:
+            yield {"messages": whole, "loss": json.loads(loss)}
+
+
+def _decisions(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
+    sql = (
+        "SELECT d.position, d.tip_hash, d.role, d.episode_id, i.game, i.key, i.data, e.game_version, e.seed "
+        "FROM dataset_rows d JOIN instances i ON i.id = d.instance_id LEFT JOIN episodes e ON e.id = d.episode_id "
+        "WHERE d.dataset_id = ? ORDER BY d.position"
+    )
+    known: dict[str, tuple[str | None, dict[str, str]]] = {}
+    for position, tip, role, episode, game, key, data, version, seed in reader.execute(sql, (id,)).fetchall():
+        texts: list[str] = []
+        there = episode is None
+        for _, who, seen, text in () if there else lineage(reader, episode, "t.ply, t.role, t.seen_hash, t.text"):
+            there = who == role and seen == tip
+            if there:
+                break
+            texts.append(text)
+        try:
+            prompt = _conversation(reader, known, tip)
+        except KeyError:
+            prompt, there = [], False
+        if not there:
+            raise LogError(f"row {position} of data set {id} names words that are not in the log any more")
+        yield {
+            "prompt": prompt, "game": game, "version": version, "instance": json.loads(data), "key": key, "role": role,
+            "episode": episode, "seed": seed, "texts": texts,
+        }  # fmt: skip
+
+
+def keys(reader: sqlite3.Connection, id: str) -> list[str]:
+    """The content of each row's instance, in the order of the rows; empty for general data."""
+    sql = """SELECT coalesce(i.key, '') FROM dataset_rows d LEFT JOIN episodes e ON e.id = d.episode_id
+      LEFT JOIN instances i ON i.id = coalesce(d.instance_id, e.instance_id)
+      WHERE d.dataset_id = ? ORDER BY d.position"""
+    return [key for (key,) in reader.execute(sql, (id,))]
+
+
+def conversation(reader: sqlite3.Connection, hash: str) -> list[dict[str, str]]:
+    """The messages up to this one. Raises LogError where one is not in the log any more."""
+    try:
+        return _conversation(reader, {}, hash)
+    except KeyError as error:
+        raise LogError(f"the dialogue {hash} is not in the log any more") from error
+
+
+def _conversation(
+    reader: sqlite3.Connection, known: dict[str, tuple[str | None, dict[str, str]]], hash: str | None
+) -> list[dict[str, str]]:
+    """The messages up to this one. Raises KeyError where one is missing."""
+    found: list[dict[str, str]] = []
+    while hash is not None:
+        if hash not in known:
+            row = reader.execute("SELECT parent_hash, role, content FROM messages WHERE hash = ?", (hash,)).fetchone()
+            if row is None:
+                raise KeyError(hash)
+            known[hash] = (row[0], {"role": row[1], "content": row[2]})
+        hash, message = known[hash]
+        found.append(message)
+    return found[::-1]
+
+
+def _plain(messages: Iterable[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def games(reader: sqlite3.Connection, id: str) -> dict[tuple[str, str], int]:
+    """Rows of a data set per game and language, the largest first; general data has neither."""
+    sql = """SELECT coalesce(e.game, i.game), i.language, count(*)
+    FROM dataset_rows d LEFT JOIN episodes e ON e.id = d.episode_id
+    JOIN instances i ON i.id = coalesce(d.instance_id, e.instance_id) WHERE d.dataset_id = ?
+    GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"""
+    return {(game, language): rows for game, language, rows in reader.execute(sql, (id,))}

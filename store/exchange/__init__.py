@@ -1,0 +1,1 @@
+"""Data in and out: clembench's results trees, playpen's data set, JSON lines, tables, bundles for reviewers."""

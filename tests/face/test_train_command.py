@@ -1,0 +1,128 @@
+"""`train` from outside: what would be trained, what is refused, and a real training that then plays."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from playpen_tui.cli import cli
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    path = tmp_path_factory.mktemp("train") / "episodes.sqlite"
+    words = ["selfplay", "taboo", "--player", "bot", "--episodes", "24", "--seed", "5", "--db", str(path), "--json"]
+    ran = CliRunner().invoke(cli, words)
+    assert ran.exit_code == 0, ran.output
+    return path
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+
+def run(log, *words):
+    return CliRunner().invoke(cli, ["train", "--from-db", str(log), *words])
+
+
+def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(log):
+    facts = json.loads(run(log, "--name", "x", "--recipe", "smoke", "--dry-run", "--json").stdout)
+    assert facts["rows"] == 48 and facts["cells"] == {"taboo · describer · 1": 24, "taboo · guesser · 1": 24}
+    assert facts["preflight"]["disk_free"] > 0 and facts["preflight"]["leakage"] == {"instances": 0, "held_back": 0}
+    assert facts["speakers"]["synthetic"]["turns_share"] == 1.0
+    told = run(log, "--name", "x", "--recipe", "smoke", "--dry-run", "--role", "guesser")
+    assert "48 rows" in told.stderr  # the filter finds the episodes; which seats are trained is the recipe's to say
+    with sqlite3.connect(log) as db:
+        assert db.execute("SELECT count(*) FROM datasets").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ([], 2, "--name says what the result is called"),
+        (["--name", "smollm2"], 2, "there is a model smollm2 already"),
+        (["--name", "x", "--recipe", "smok"], 1, "no recipe 'smok'; did you mean"),
+        (["--name", "x", "--mix", "human=half"], 2, "--mix takes SPEAKER=SHARE"),
+        (["--name", "x", "--mix", "human=0.5,synthetic=0.5"], 1, "the mix wants 50% human turns"),
+        (["--name", "x", "--game", "wordle"], 1, "nothing is left to train on: 0 episodes fit"),
+        (["--name", "x", "--model", "nobody"], 2, "no player 'nobody'"),
+        (["--name", "x", "--model", "openai:gpt"], 2, "no player 'openai:gpt'"),
+        (["--resume", "nowhere"], 2, "holds no training"),
+        (
+            ["--name", "x", "--report-to", "trackio", "--recipe", "smoke"],
+            1,
+            "trackio is not installed: pip install trackio",
+        ),
+    ],
+)
+def test_what_will_not_do_is_one_sentence(log, words, code, told):
+    words = [sys.executable, "-m", "playpen_tui", "train", "--from-db", str(log), *words]
+    ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == code, ran.stderr
+    assert told in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, ran.stderr
+
+
+def test_labels_of_one_kind_only(log, tmp_path):
+    (tmp_path / "k.toml").write_text('method = "kto"')
+    ran = run(log, "--name", "x", "--method", "kto", "--recipe", "k.toml")
+    assert "all 48 turns are good: labels need both kinds" in str(ran.exception)
+    with sqlite3.connect(log) as db:
+        assert db.execute("SELECT count(*) FROM trainings").fetchone() == (0,)
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("torch")
+def test_a_training_ends_leaves_its_rows_and_plays(log, tmp_path):
+    """With the real small model: three steps, then one reply of what came out; killed before, and resumed."""
+    words = [sys.executable, "-m", "playpen_tui"]
+    train = [*words, "train", "--from-db", str(log), "--recipe", "smoke", "--name", "bars", "--steps", "3"]
+    ran = subprocess.run([*train, "--out", "out", "--plain", "--json"], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr + (tmp_path / "out" / "job.log").read_text()[-2000:]
+    document = json.loads(ran.stdout)
+    assert document["state"] == "done" and document["steps"] == 3 and len(document["losses"]) == 3
+    assert document["truncated"] == 0 and document["trained_tokens"] > 300
+    with sqlite3.connect(log) as db:
+        (rows,) = db.execute("SELECT count(*) FROM dataset_rows").fetchone()
+        assert rows == document["dataset"]["rows"] == 48
+        assert db.execute("SELECT state FROM trainings").fetchall() == [("done",)]
+        curves = dict(db.execute("SELECT name, count(*) FROM metrics GROUP BY 1").fetchall())
+        assert curves["loss"] == curves["grad_norm"] == 3
+    assert "steps of at most about" in ran.stderr and "3 of 3 steps" in ran.stderr
+    shown = CliRunner().invoke(cli, ["trainings", "list", "--db", str(log), "--json"])
+    (row,) = json.loads(shown.stdout)
+    assert (row["state"], row["name"], row["step"]) == ("done", "bars", 3) and row["folder"].endswith("/out")
+    shown = CliRunner().invoke(cli, ["trainings", "show", row["training"], "--db", str(log)])
+    assert "checkpoint 3:" in shown.stdout and "memory:" in shown.stdout
+    refused = CliRunner().invoke(cli, ["trainings", "pause", row["training"], "--db", str(log)], catch_exceptions=True)
+    assert "is done and obeys no orders" in str(refused.exception)
+    play = [
+        *words,
+        "play",
+        "taboo",
+        "--seat",
+        "describer=bot",
+        "--vs",
+        "bars?max_tokens=8",
+        "--plain",
+        "--db",
+        str(log),
+    ]
+    ran = subprocess.run([*play, "--seat", "guesser=bars?max_tokens=8"], capture_output=True, text=True, check=False)
+    trace = subprocess.run(
+        [*words, "trace", "bars", "--json", "--db", str(log)], capture_output=True, text=True, check=False
+    )
+    assert trace.returncode == 0, trace.stderr
+    tree = json.loads(trace.stdout)
+    assert [branch["kind"] for branch in tree["from"]] == ["training"]
+    again = subprocess.run([*train, "--out", "out"], capture_output=True, text=True, check=False)
+    assert again.returncode == 2 and "there is a model bars already" in again.stderr

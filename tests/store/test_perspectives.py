@@ -1,0 +1,80 @@
+"""What training reads: each seat's own dialogue, its replies with who spoke, and nothing that another seat knew."""
+
+from __future__ import annotations
+
+import pytest
+from tiny_game import Script, new_match
+
+from games.engine import Match
+from players.base import PlayerError
+from players.driver import drive
+from players.ports import Place
+from store.filters import Filters
+from store.perspectives import Read, perspectives
+
+
+@pytest.fixture
+async def played(log):
+    """A person's won episode with a broken rule in it, and an unfinished one; the won match."""
+    me = log.people.add().id
+    person = {"kind": "human", "name": me, "person": me}
+    seats = {"asker": Script("a", "!", "b", "win", **person), "teller": Script("x", "y", calls=True, name="ada")}
+    match = await drive(new_match(), seats, log.recorder)
+    with pytest.raises(PlayerError):
+        await drive(new_match(name="riddle-1"), {"asker": Script("half"), "teller": Script()}, log.recorder)
+    return me, match
+
+
+def all_of(log, **wish):
+    return list(perspectives(log.reader(), Filters(**wish.pop("filters", {})), **wish))
+
+
+async def test_each_seat_has_what_it_heard_and_said(log, played):
+    me, match = played
+    asker, teller = all_of(log, filters={"outcomes": ("success",)})
+    assert asker.messages == match.heard["asker"] and teller.messages == match.heard["teller"]
+    assert [asker.messages[place].content for place in asker.places] == ["a", "!", "b", "win"]
+    assert [one.verdict for one in asker.spoken] == ["ok", "illegal", "ok", "ok"]
+    assert {(one.kind, one.person, one.player) for one in asker.spoken} == {("human", me, me)}
+    assert {(one.kind, one.player) for one in teller.spoken} == {("bot", "ada")}
+    assert (asker.outcome, asker.game, asker.split, asker.reward) == (
+        "success",
+        "tiny",
+        "train",
+        match.rewards()["asker"],
+    )
+    assert len(set(asker.hashes)) == len(asker.messages)
+    assert log.queries.conversation(asker.hashes[2]) == list(asker.messages[:3])
+    assert all(said.credit == match.scores().turns.get(said.ply) for said in asker.spoken)
+
+
+async def test_unfinished_ones_and_chosen_roles(log, played):
+    half = all_of(log, filters={"outcomes": ("unfinished",)})
+    assert all(one.outcome is None and one.main is None for one in half)
+    assert {one.role for one in all_of(log, roles=["teller"])} == {"teller"}
+
+
+async def test_a_branch_has_its_parents_turns_without_their_ids(log, played):
+    parent = log.queries.matching(Filters(outcomes=("success",)))[0]
+    fork = Match.replay(new_match().game, new_match().instance, new_match().seed, ["a", "x"])
+    seats = {"asker": Script("lose"), "teller": Script("z")}
+    await drive(fork, seats, log.recorder, place=Place(parent=parent.id, fork_ply=fork.ply))
+    (asker,) = all_of(log, filters={"outcomes": ("failure",)}, roles=["asker"])
+    assert [said.turn is None for said in asker.spoken] == [True, False]
+    assert [asker.messages[place].content for place in asker.places] == ["a", "lose"]
+
+
+async def test_a_dialogue_that_is_not_whole_is_left_out_and_counted(log, played):
+    def erase(db):
+        db.execute("INSERT INTO redactions (id, reason, opened_at) VALUES ('r', 'test', 'now')")
+        db.execute("DELETE FROM calls")
+        db.execute(
+            "DELETE FROM turns WHERE role = 'teller' AND ply = (SELECT min(ply) FROM turns WHERE role = 'teller')"
+        )
+        db.execute("UPDATE redactions SET closed_at = 'now'")
+
+    log.write(erase)
+    read = Read()
+    found = list(perspectives(log.reader(), Filters(outcomes=("success",)), read=read))
+    assert [one.role for one in found] == ["asker"]
+    assert sum(read.left_out.values()) == 1 and read.episodes == 1

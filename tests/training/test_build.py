@@ -1,0 +1,110 @@
+"""From the log to frozen rows: leaks held back, facts that add up, sentences where nothing is left."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from games import catalog
+from games.engine import Match
+from players.driver import drive
+from players.plan import Plan
+from players.scripted import BotPlayer
+from store.datasets import freeze, records
+from store.filters import Filters
+from store.log import Log
+from training.build import NothingToTrain, build_labels, build_pairs, build_sft, read_general
+from training.pairs import Mining
+from training.selection import Selection
+
+
+@pytest.fixture
+async def log(tmp_path):
+    """Taboo by competent and random bots, several times on the same instances, validation and test among them."""
+    game = catalog.get("taboo")
+    with Log.open(tmp_path / "e.sqlite") as opened:
+        for split, many in (("train", 6), ("validation", 2), ("test", 2)):
+            for instance in catalog.instances(game, split=split)[:many]:
+                for seed, name in ((1, "competent"), (2, "random"), (3, "random")):
+                    seats = {role: BotPlayer(game, name, game.bots()[name]) for role in game.roles}
+                    await drive(Match.new(game, instance, seed), seats, opened.recorder)
+        yield opened
+
+
+async def test_validation_and_test_never_get_in(log):
+    built = build_sft(log.reader(), Filters(), Selection(keep="all"))
+    keys = {row[0] for row in log.reader().execute("SELECT key FROM instances WHERE split = 'train'")}
+    episodes = {row.episode for row in built.rows}
+    used = {
+        key
+        for (key,) in log.reader().execute(
+            "SELECT i.key FROM episodes e JOIN instances i ON i.id = e.instance_id "
+            "WHERE e.id IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(episodes)),),
+        )
+    }
+    assert used == keys and len(built.leaks) == 4 == len(built.facts["leaks"])
+    assert {leak.why for leak in built.leaks} == {"validation material", "test material"}
+
+
+async def test_test_content_under_another_game_is_held_back_too(log):
+    sql = """INSERT INTO instances SELECT id || 'x', 'clem:taboo', name, key, experiment, language, 'test', NULL, data
+      FROM instances WHERE split = 'train' ORDER BY id LIMIT 1"""
+    log.write(lambda db: db.execute(sql).rowcount)
+    built = build_sft(log.reader(), Filters(), Selection(keep="all"))
+    assert any(leak.why == "test material elsewhere" for leak in built.leaks) and len(built.leaks) == 5
+
+
+async def test_the_same_wish_freezes_the_same_rows(log):
+    one, two = (build_sft(log.reader(), Filters(), Selection(unit="turn")) for _ in range(2))
+    assert one.rows == two.rows and one.facts == two.facts
+    frozen = freeze(log, "sft", one.rows, one.facts)
+    assert frozen.content_hash == freeze(log, "sft", two.rows, two.facts).content_hash
+    found = list(records(log.reader(), frozen.id))
+    assert len(found) == one.facts["rows"] == sum(one.facts["cells"].values())
+    assert all(record["messages"][place]["role"] == "assistant" for record in found for place in record["loss"])
+    other = build_sft(log.reader(), Filters(), Selection(unit="turn", seed=1))
+    assert sorted(row.tip for row in other.rows) == sorted(row.tip for row in one.rows) and other.rows != one.rows
+
+
+async def test_pairs_and_labels(log):
+    pairs = build_pairs(log.reader(), Filters(), Mining())
+    assert pairs.rows and pairs.facts["kinds"] and all(row.why and row.rejected and row.prompt for row in pairs.rows)
+    for record in records(log.reader(), freeze(log, "dpo", pairs.rows, {}).id):
+        assert record["prompt"][-1]["role"] == "user" and record["chosen"] != record["rejected"]
+    labels = build_labels(log.reader(), Filters(), Selection())
+    assert set(labels.facts["labels"]) == {"good", "bad"}
+    for record in records(log.reader(), freeze(log, "kto", labels.rows, {}).id):
+        assert [one["role"] for one in record["completion"]] == ["assistant"] and record["label"] in (True, False)
+    with pytest.raises(NothingToTrain, match="labels need both kinds"):
+        build_labels(log.reader(), Filters(outcomes=("success",)), Selection())
+
+
+async def test_nothing_left_says_where_it_went(log):
+    with pytest.raises(NothingToTrain, match=r"0 episodes fit the filters; widen them"):
+        build_sft(log.reader(), Filters(games=("wordle",)), Selection())
+    with pytest.raises(NothingToTrain, match=r"hold validation or test material"):
+        build_sft(log.reader(), Filters(splits=("test",)), Selection())
+
+
+async def test_general_data_beside_the_games(log, tmp_path):
+    path = tmp_path / "general.jsonl"
+    talk = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
+    path.write_text("\n".join(json.dumps({"messages": talk}) for _ in range(50)))
+    general = read_general(path)
+    built = build_sft(log.reader(), Filters(), Selection(), general, 0.25)
+    assert built.facts["general"] == round(len(built.rows) * 0.25)
+    assert {"messages": talk, "loss": [1]} in list(records(log.reader(), freeze(log, "sft", built.rows, {}).id))
+    with pytest.raises(ValueError, match="and the file has 1"):
+        build_sft(log.reader(), Filters(), Selection(), general[:1], 0.9)
+    path.write_text('{"messages": [{"role": "user"}]}')
+    with pytest.raises(ValueError, match="line 1: this is no dialogue"):
+        read_general(path)
+    path.write_text(json.dumps({"messages": talk[:1]}))
+    with pytest.raises(ValueError, match="nobody answers"):
+        read_general(path)
+
+
+def test_plans_take_train_instances_by_default():
+    assert Plan(("taboo",), ("bot",)).split == "train"

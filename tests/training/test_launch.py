@@ -1,0 +1,95 @@
+"""How a training's process is begun, found again and ended."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from players.entry import ModelEntry
+from players.registry import Registry
+from store import trainings
+from store.log import Log
+from training import launch
+from training.recipe import Recipe
+
+
+def test_one_process_or_several(monkeypatch):
+    monkeypatch.setattr(launch, "_cards", lambda: True)
+    assert launch.command({}) == ["-m"]
+    assert launch.command({"processes": 2, "device": "cpu"})[:2] == ["-m", "torch.distributed.run"]
+    assert launch.command({"processes": 2})[1:3] == ["accelerate.commands.launch", "--multi_gpu"]
+    assert launch.command({"processes": 4, "accelerate": "fsdp"})[2].endswith("fsdp.yaml")
+    monkeypatch.setattr(launch, "_cards", lambda: False)
+    assert launch.command({"processes": 2})[1] == "torch.distributed.run"
+    with pytest.raises(launch.CannotTrain, match="there is no accelerate configuration"):
+        launch.command({"accelerate": "other.yaml"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fsdp", "deepspeed"])
+def test_accelerate_reads_its_configurations(name):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    found = load_config_from_file(str(launch.CONFIGS / f"{name}.yaml"))
+    assert found.distributed_type.value.lower() == name and getattr(found, f"{name}_config")
+
+
+def test_a_missing_library_is_named(monkeypatch):
+    real = launch.importlib.util.find_spec
+    monkeypatch.setattr(
+        launch.importlib.util, "find_spec", lambda name: None if name in ("trl", "peft") else real(name)
+    )
+    with pytest.raises(launch.CannotTrain, match=r"training needs trl, peft: pip install 'playpen-tui\[train\]'"):
+        launch.needs()
+
+
+def test_the_base_keeps_what_its_player_tells_the_template(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    told = {"chat_template_kwargs": {"enable_thinking": False}}
+    entry = ModelEntry("mine", "transformers", str(tmp_path), extra_body=told)
+    registry = Registry.load()
+    registry.entries["mine"] = entry
+    base = launch.base_of("mine", registry)
+    assert base.template == {"enable_thinking": False}
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("torch")
+def test_orders_go_only_to_those_that_go_on(begin, played):
+    out = begin()
+    with Log.open(played) as log:
+        (row,) = trainings.recent(log)
+        assert json.loads((out / "job.json").read_text())["folder"] == str(out) == str(row.folder)
+        with pytest.raises(launch.CannotTrain, match="nothing to end"):
+            launch.kill_row(log, row)
+        launch.tell(log, row, "save")
+        assert (out / "orders").read_text() == "save"
+        (event,) = trainings.events(log, row.id, ("order",))
+        assert event.value == {"order": "save"}
+        trainings.end(log, row.id, "done")
+        with pytest.raises(launch.CannotTrain, match="is done and obeys no orders"):
+            launch.tell(log, trainings.get(log, row.id), "stop")
+
+
+def test_every_state_that_needs_something_has_a_hint():
+    row = trainings.TrainingRow("T", "R", "sft", "running", "b", None, None, {"folder": "/f"}, "", None)
+    for now in ("paused", "stalled", "crashed", "failed", "diverged", "stopped"):
+        assert launch.hint(row, now)
+    assert launch.hint(row, "running") == launch.hint(row, "done") == "" and Recipe().machine.processes == 1
+
+
+def test_what_the_recipe_says_reaches_the_trainer():
+    from types import SimpleNamespace
+    from typing import Any
+
+    from training import common
+
+    recipe = Recipe.model_validate(
+        {"report_to": ["wandb"], "steps": {"epochs": 2, "batch": 4, "accumulate": 2, "keep": 5}}
+    )
+    job: Any = SimpleNamespace(recipe=recipe, folder=launch.CONFIGS, told={"name": "bars"}, steps=0)
+    found = common.arguments(job, 160, {"device": "cpu", "dtype": "float32", "processes": 2})
+    assert found["report_to"] == ["wandb"] and found["run_name"] == "bars" and found["save_total_limit"] == 5
+    assert job.steps == found["max_steps"] == 20  # two processes take sixteen rows a step
+    assert found["use_cpu"] and not found["bf16"] and not found["logging_nan_inf_filter"]

@@ -1,0 +1,50 @@
+"""Recipes: presets load, changes lie over them, and what will not do is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.recipe import BadRecipe, checked, load, names
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_preset_loads_and_says_what_it_is_for(name):
+    recipe = load(name, "sft")
+    assert len(recipe.about) > 20 and recipe.steps.learning_rate > 0
+
+
+def test_short_names_and_changes():
+    assert load("smoke", "sft") == load("smoke-sft", "sft")
+    changed = load("smoke", "sft", {"steps": {"steps": 3}, "selection": {"keep": "all"}})
+    assert changed.steps.steps == 3 and changed.steps.batch == 4 and changed.selection.keep == "all"
+
+
+def test_a_file_of_ones_own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[steps]\nbatch = 2\n[lora]\nrank = 4\n")
+    assert load(str(path), "sft").steps.batch == 2
+    path.write_text("not toml")
+    with pytest.raises(BadRecipe, match="is no TOML"):
+        load(str(path), "sft")
+    with pytest.raises(BadRecipe, match="cannot be read"):
+        load(str(tmp_path / "none.toml"), "sft")
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"steps": {"batch": 0}}, "steps.batch"),
+        ({"lora": {"embeddings": True}}, "lora.embeddings"),
+        ({"selection": {"mix": {"human": 0.5}}}, "must add up to 1"),
+        ({"method": "ppo"}, "method"),
+    ],
+)
+def test_what_will_not_do_is_named(data, told):
+    with pytest.raises(BadRecipe, match=told):
+        checked(data)
+    with pytest.raises(BadRecipe, match="no recipe 'smok'; did you mean smoke-sft"):
+        load("smok", "sft")
+
+
+def test_all_weights_are_trained_where_the_adapter_is_switched_off():
+    assert checked({"lora": False}).lora is None and checked({}).lora is not None

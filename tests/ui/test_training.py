@@ -1,0 +1,448 @@
+"""Trainings on the screen: the list, the dashboard with its orders, two in one picture, the wizard."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from textual.widgets import OptionList
+
+from players.base import Identity
+from players.plan import Plan
+from players.registry import ModelEntry
+from playpen_tui import beginning, trainings
+from playpen_tui.beginning import CannotCount, Wish
+from playpen_tui.messages import NewTraining, OpenTraining
+from playpen_tui.selfplay import Wish as Play
+from playpen_tui.selfplay import open_selfplay
+from store import trainings as stored
+
+spec = importlib.util.spec_from_file_location("trained", Path(__file__).with_name("trained.py"))
+trained = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(trained)
+
+SIZES = [(120, 36), (80, 24)]
+
+
+@pytest.fixture
+async def log(stage):
+    return await stage.bench.log()
+
+
+def orders(tmp_path) -> str:
+    try:
+        return (tmp_path / "trainings/bars/orders").read_text()
+    except OSError:
+        return ""
+
+
+async def dashboard(stage, id: str) -> None:
+    stage.app.post_message(OpenTraining(id))
+    await stage.to("TrainingScreen")
+    await stage.until(lambda: stage.screen.sight is not None, "the training")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_from_home_to_the_list_to_one_and_back(stage, log, tmp_path, size):
+    trained.train(log, tmp_path, "old", "grpo", host=trained.here(), pid=2**22 + 1)
+    trained.train(log, tmp_path)
+    async with stage.open(size=size):
+        await stage.sees("training bars · step 40 of 60 · running")
+        stage.press("t")
+        await stage.to("TrainingsScreen")
+        await stage.sees(
+            "● running", "SFT", "smollm2 → bars", "⊘ crashed", "GRPO", "reward", "2 trainings · 1 going on"
+        )
+        stage.press("enter")
+        await stage.to("TrainingScreen")
+        await stage.sees("bars · SFT on smollm2", "step 40 of 60", "loss", "gradient", "grad_norm", "● running")
+        stage.press("escape")
+        await stage.to("TrainingsScreen")
+        stage.press("down", "enter")
+        await stage.to("TrainingScreen")
+        await stage.sees("⊘ crashed", "what helps")
+        stage.press("escape")
+        await stage.to("TrainingsScreen")
+        stage.press("escape")
+        await stage.to("HomeScreen")
+        stage.press("1")
+        await stage.to("TrainingScreen")
+
+
+async def test_an_empty_list_says_how_to_begin(stage):
+    async with stage.open():
+        stage.press("t")
+        await stage.to("TrainingsScreen")
+        await stage.sees("Nothing was trained yet. n begins one")
+
+
+async def test_new_steps_come_by_themselves(stage, log, tmp_path):
+    id = trained.train(log, tmp_path)
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("step 40 of 60")
+        trained.measure(log, id, trained.curve("sft"), 41, 47)
+        trained.beat(log, id, 47)
+        await stage.sees("step 47 of 60")
+        await stage.until(lambda: stage.screen.sight.curves["loss"].last == 47, "the new points")
+
+
+async def test_a_resumed_training_forgets_what_came_after_its_checkpoint(stage, log, tmp_path):
+    id = trained.train(log, tmp_path, steps=40)
+    async with stage.open():
+        await dashboard(stage, id)
+        before = stage.screen.sight.curves["loss"]
+        log.write(lambda db: db.execute("DELETE FROM metrics WHERE step > 20").rowcount)
+        trained.beat(log, id, 20)
+        await stage.until(lambda: stage.screen.sight.curves["loss"] is not before, "the curve read anew")
+        await stage.until(lambda: stage.screen.sight.curves["loss"].last == 20, "its last step")
+
+
+async def test_orders(stage, log, tmp_path):
+    id = trained.train(log, tmp_path)
+    async with stage.open():
+        await dashboard(stage, id)
+        stage.press("space")
+        await stage.until(lambda: orders(tmp_path) == "pause", "the order to pause")
+        await stage.sees("a pause asked for")
+        trained.beat(log, id, 41, running=0)
+        await stage.sees("‖ paused")
+        stage.press("space")
+        await stage.until(lambda: orders(tmp_path) == "go", "the order to go on")
+        trained.beat(log, id, 41)
+        await stage.sees("● running")
+        stage.press("k")
+        await stage.until(lambda: orders(tmp_path) == "save", "the order to save")
+        stage.press("x")
+        await stage.until(lambda: orders(tmp_path) == "stop", "the order to stop")
+        told = [event.value["order"] for event in stored.events(log, id, ("order",))]
+        assert told == ["pause", "go", "save", "stop"]
+
+
+async def test_an_order_that_cannot_reach_it_is_said(stage, log, tmp_path):
+    id = trained.train(log, tmp_path)
+    async with stage.open():
+        await dashboard(stage, id)
+        (tmp_path / "trainings/bars").rename(tmp_path / "gone")
+        stage.press("x")
+        await stage.until(lambda: "not on this machine" in stage.notes, "why not")
+
+
+async def test_leaving_stops_nothing_and_coming_back_finds_it(stage, log, tmp_path):
+    id = trained.train(log, tmp_path)
+    async with stage.open():
+        await dashboard(stage, id)
+        stage.press("escape")
+        await stage.to("HomeScreen")
+        assert orders(tmp_path) == ""
+        trained.beat(log, id, 55)
+        await dashboard(stage, id)
+        await stage.sees("step 55 of 60")
+
+
+async def test_killing_asks_first(stage, log, tmp_path):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "import time; time.sleep(60)", "training.job", start_new_session=True
+    )
+    id = trained.train(log, tmp_path, host=trained.here(), pid=process.pid)
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("● running")
+        stage.press("X")
+        await stage.sees("End the training bars at once?", "no, let it run")
+        stage.press("enter")
+        await stage.to("TrainingScreen")
+        assert process.returncode is None
+        stage.press("X")
+        await stage.sees("yes, end it now")
+        stage.press("down", "enter")
+        await stage.until(lambda: process.returncode is not None, "its end")
+        await stage.sees("✗ failed", "it was ended on request")
+
+
+async def test_resume_starts_its_process_again(stage, log, tmp_path, monkeypatch):
+    id = trained.train(log, tmp_path)
+    stored.end(log, id, "stopped")
+    asked = []
+
+    async def ask(task, db, wish, more=None):
+        asked.append((task, db, more))
+        return {"training": id}
+
+    monkeypatch.setattr(beginning, "ask", ask)
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("■ stopped", "r resume")
+        stage.press("r")
+        await stage.until(lambda: asked, "the process")
+        assert asked == [("resume", stage.bench.path, {"out": str(tmp_path / "trainings/bars"), "training": id})]
+
+
+async def test_one_that_diverged_says_when_and_what_helps(stage, log, tmp_path):
+    def curve(step: int) -> dict[str, float]:
+        return {"loss": 1.0 if step < 30 else float("nan")}
+
+    id = trained.train(log, tmp_path, curve=curve)
+    why = "the loss is no number at step 30; lower steps.learning_rate or steps.clip, then resume"
+    stored.end(log, id, "failed", step=30, about={"state": "diverged", "why": why, "log": "last words"})
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("↗ diverged", why, "no number since step 30", "×", "r resume")
+
+
+async def test_curves_are_filtered_scaled_smoothed_and_zoomed(stage, log, tmp_path):
+    id = trained.train(log, tmp_path, method="grpo")
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("1 of 5 curves", "reward", "zero spread")
+        stage.press("/")
+        stage.type("grad")
+        await stage.sees("curves ▸ grad")
+        stage.press("enter")
+        await stage.sees("1 of 1 curves")
+        stage.press("escape")
+        await stage.sees("1 of 5 curves")
+        stage.press("l", "s", "right", "z")
+        await stage.sees("log scale", "smooth 0.6", "2 of 5 curves", "← → read values")
+        assert stage.screen.charts.chosen == "reward"
+        stage.press("right", "right")
+        await stage.until(lambda: "step 1" in stage.text or "step 2" in stage.text, "the values")
+        stage.press("escape")
+        await stage.until(lambda: not stage.screen.charts.zoomed, "all curves")
+
+
+async def test_two_in_one_picture(stage, log, tmp_path):
+    trained.train(log, tmp_path, "other", "sft", 20)
+    trained.train(log, tmp_path)
+    async with stage.open():
+        stage.press("t")
+        await stage.to("TrainingsScreen")
+        await stage.sees("smollm2 → bars")
+        stage.press("=")
+        await stage.sees("Its curves beside those of", "other")
+        stage.press("enter")
+        await stage.to("TraincompareScreen")
+        await stage.sees("● bars SFT", "◆ other SFT", "loss  ● ")
+        stage.press("escape")
+        await stage.to("TrainingsScreen")
+
+
+async def test_games_of_checkpoints_are_read_and_watched(stage, log, tmp_path):
+    id = trained.train(log, tmp_path)
+    run = await open_selfplay(stage.bench, Play(Plan(("taboo",), ("bot",), episodes=2, seed=3)))
+    await run.run()
+    row = stored.get(log, id)
+    made = tmp_path / "trainings/bars/checkpoints/checkpoint-20"
+    made.mkdir(parents=True)
+
+    def write(db) -> None:
+        stored.checkpoint(db, id, 20, made, Identity("model", "bars@20", "r", str(made), {}))
+        who = stored.player(db, Identity("model", "bars@20", "r", str(made), {}))
+        db.execute("UPDATE episodes SET run_id = ?", (row.run,))
+        db.execute("UPDATE seats SET player_id = ? WHERE role = 'guesser'", (who,))
+
+    log.write(write)
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("checkpoints", "step 20", "taboo · guessed")
+        await stage.until(lambda: stage.screen.episode, "a game under the cursor")
+        assert {one.step for one in stage.screen.sight.samples} == {20}
+        stage.press("w")
+        await stage.to("SpectateScreen")
+        stage.press("escape")
+        await stage.to("TrainingScreen")
+        stage.press("enter")
+        await stage.to("EpisodeScreen")
+
+
+async def test_what_came_out_becomes_a_player(stage, log, tmp_path):
+    id = trained.train(log, tmp_path, steps=60)
+    out = tmp_path / "trainings/bars"
+    (tmp_path / "base").mkdir()
+    about = {"training": id, "base": {"name": "smollm2", "path": str(tmp_path / "base"), "adapter": ""}}
+    (out / "job.json").write_text(json.dumps(about))
+    (out / "adapter_model.safetensors").write_bytes(b"weights")
+    stored.end(log, id, "done", Identity("model", "bars", "r", str(out), {}))
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("✓ finished", "e evaluate")
+        await stage.until(lambda: "bars" in stage.bench.registry.entries, "the entry")
+        assert stage.bench.registry.entries["bars"].adapter == str(out)
+        stage.press("e")
+        await stage.sees("have not played the same validation instances yet")
+        stage.press("down", "enter")
+        await stage.to("ResultsScreen")
+
+
+async def test_one_key_lets_base_and_result_play_and_opens_the_comparison(stage, log, tmp_path, monkeypatch):
+    id = trained.train(log, tmp_path, steps=60)
+    stored.end(log, id, "done", Identity("model", "bars", "r", "", {}))
+    go, asked = asyncio.Event(), []
+
+    async def evaluate(db, training):
+        asked.append((db, training))
+        await go.wait()
+        if len(asked) == 2:
+            raise CannotCount("the evaluation has ended: no memory")
+
+    monkeypatch.setattr(beginning, "evaluate", evaluate)
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("e evaluate")
+        stage.press("e")
+        await stage.sees("have not played the same validation instances yet")
+        stage.press("enter")
+        await stage.until(lambda: asked == [(stage.bench.path, id)], "the process")
+        stage.press("e")
+        await stage.until(lambda: "the comparison opens when they have" in stage.notes, "that it goes on")
+        go.set()
+        await stage.to("ResultsScreen")
+        stage.press("escape")
+        await stage.until(lambda: stage.at != "ResultsScreen", "another screen")
+        await dashboard(stage, id)
+        stage.press("e")
+        await stage.sees("have not played")
+        stage.press("enter")
+        await stage.until(lambda: "no memory" in stage.notes, "why it failed")
+
+
+async def test_hostile_names_are_harmless(stage, log, tmp_path):
+    evil = "[/x]\x1b[31m漢字漢字\u202e" + "a" * 300
+    id = trained.train(log, tmp_path)
+    row = stored.get(log, id)
+    told = json.dumps({**dict(row.config), "name": evil})
+    log.write(lambda db: db.execute("UPDATE runs SET config = ? WHERE id = ?", (told, row.run)).rowcount)
+    log.write(lambda db: stored.measured(db, id, 3, {"[/loss]\x1b[2J": 1.0}))
+    log.write(lambda db: stored.event(db, id, "warning", 3, {"sentence": evil}))
+    (tmp_path / "trainings/bars/job.log").write_text(evil)
+    async with stage.open(size=(80, 24)):
+        stage.press("t")
+        await stage.to("TrainingsScreen")
+        await stage.sees("[/x]")
+        stage.press("enter")
+        await stage.to("TrainingScreen")
+        await stage.sees("[/x]", "step 40 of 60")
+        assert "\x1b" not in stage.text
+
+
+# the wizard
+
+
+@pytest.fixture
+async def learner(stage, log, tmp_path):
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    stage.bench.registry.add(ModelEntry("tiny", "transformers", str(folder)))
+    run = await open_selfplay(stage.bench, Play(Plan(("taboo",), ("bot",), episodes=6, seed=3)))
+    await run.run()
+    return "tiny"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_wizard_counts_while_one_types_and_begins(stage, learner, log, tmp_path, size, monkeypatch):
+    began = []
+    real = beginning.ask
+
+    async def ask(task, db, wish, more=None):
+        if task == "choose":
+            return await real(task, db, wish, more)
+        began.append(wish)
+        return {"training": trained.train(log, tmp_path, wish.name, steps=1)}
+
+    monkeypatch.setattr(beginning, "ask", ask)
+    async with stage.open(size=size):
+        stage.app.post_message(NewTraining(Wish(learner=learner, recipe="smoke")))
+        await stage.to("TrainwizardScreen")
+        await stage.sees("12 rows from 6 episodes", "a name is missing")
+        stage.press("down", "down")
+        stage.type("bars")
+        stage.press("down", "down")
+        stage.type("game:wordle")
+        await stage.sees("nothing is left to train on")
+        assert "ctrl+s" not in stage.text
+        stage.press(*["backspace"] * 6)
+        stage.type("taboo")
+        await stage.sees("12 rows from 6 episodes", "game:taboo", "taboo · describer", "ctrl+s begin")
+        stage.press("ctrl+s")
+        await stage.to("TrainingScreen")
+        assert began == [Wish("sft", learner, "bars", "smoke", "game:taboo", "", "")]
+        stage.press("escape")
+        await stage.to("HomeScreen")
+
+
+async def test_what_will_not_do_is_one_sentence(stage, learner):
+    async with stage.open():
+        stage.app.post_message(NewTraining(Wish(learner=learner, name="../x", mix="human=2", query="nokey:x")))
+        await stage.to("TrainwizardScreen")
+        await stage.sees("✗", "nokey", "a name has letters, digits and . _ - in it")
+        stage.press("down", "down", "down", "down", *["backspace"] * 7)
+        await stage.sees("the shares of a mix must add up")
+        stage.press("up", "up", *["backspace"] * 4)
+        stage.type("tiny")
+        await stage.sees("there is a model tiny already")
+
+
+async def test_the_learner_is_chosen_from_a_list(stage, learner):
+    async with stage.open():
+        stage.app.post_message(NewTraining(Wish(learner="nobody")))
+        await stage.to("TrainwizardScreen")
+        await stage.sees("no player 'nobody'")
+        stage.press("down", "ctrl+o")
+        await stage.sees("Who learns", "tiny ")
+        box = stage.screen.query_one(OptionList)
+        box.highlighted = next(
+            at for at in range(box.option_count) if str(box.get_option_at_index(at).prompt).startswith("tiny ")
+        )
+        stage.press("enter")
+        await stage.to("TrainwizardScreen")
+        await stage.until(lambda: stage.screen.wish.learner == "tiny", "the learner")
+        await stage.sees("rows from 6 episodes")
+
+
+async def test_counting_that_is_not_wanted_any_more_is_ended(stage, learner, monkeypatch):
+    made = []
+    real = asyncio.create_subprocess_exec
+
+    async def start(*words, **more):
+        made.append(await real(*words, **more))
+        return made[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    task = asyncio.create_task(beginning.ask("choose", stage.bench.path, Wish(learner=learner), {"out": "."}))
+    while not made:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert made[0].returncode is not None and made[0].returncode < 0
+
+
+async def test_a_name_that_is_taken_meanwhile_is_said(stage, learner):
+    with pytest.raises(CannotCount, match="there is a model tiny already"):
+        await beginning.ask("begin", stage.bench.path, Wish(learner=learner, name="tiny"), {"out": "x"})
+
+
+def test_every_state_has_a_glyph_a_word_and_where_it_went_wrong_a_hint():
+    assert len({word for _, word, _ in trainings.WORDS.values()}) == len(trainings.WORDS)
+    assert len({glyph for glyph, _, _ in trainings.WORDS.values()}) == len(trainings.WORDS)
+    for now in ("stalled", "crashed", "failed", "diverged"):
+        assert trainings.hint(now, "", ())
+    assert "steps.batch" in trainings.hint("failed", "", ["RuntimeError: not enough memory"])
+    assert not trainings.hint("running", "", ["out of memory"])
+
+
+def test_what_is_left_follows_the_pace(tmp_path):
+    from store.records import Progress
+
+    row = stored.TrainingRow(
+        *("a", "b", "sft", "running", "x", None, None, {}, "2026-11-01"),
+        Progress("running", 60, 40, 0, 1, seconds=80.0),
+    )
+    assert trainings.left(row) == 40.0
+    assert trainings.left(row, (30, 10.0)) == 140.0
+    assert trainings.left(row, (40, 80.0)) is None

@@ -1,0 +1,262 @@
+"""From filters and a selection to a frozen data set, with the table that says what is in it and what is not.
+
+Everything that chooses runs here and nowhere else: consent, leakage, selection, pairs. The same log, filters, selection
+and seed give the same rows and the same content hash.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Literal, TypeAlias
+
+from games.engine import Message
+from store.datasets import DatasetRow
+from store.filters import Filters
+from store.judged import Judges
+from store.perspectives import Perspective, Read, Spoken, perspectives
+from training.branched import branched_rows
+from training.judged import judged_rows
+from training.leaks import Guard, Leak
+from training.pairs import Mining, Pair, mine
+from training.selection import Row, Selection, select
+
+JudgedUse: TypeAlias = Literal["with", "only", "without"]
+"""What people judged: beside what the games say, alone, or left out."""
+
+
+class NothingToTrain(ValueError):
+    """No row is left; the message says where they went."""
+
+
+@contextmanager
+def still() -> Iterator[None]:
+    """Keep Python's collector still: what is read here is kept, and it would look through all of it time and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@dataclass(slots=True)
+class Built:
+    """The rows of a data set, and the facts about them."""
+
+    rows: list[DatasetRow]
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    leaks: list[Leak] = field(default_factory=list[Leak])
+
+
+def read(
+    reader: sqlite3.Connection, filters: Filters, roles: Sequence[str] = ()
+) -> tuple[list[Perspective], Guard, Read]:
+    """Perspectives that may be trained on, what was held back, and how reading went."""
+    guard, told = Guard(reader), Read()
+    kept = list(guard.clean(perspectives(reader, filters, roles=roles, read=told)))
+    return kept, guard, told
+
+
+@still()
+def build_sft(
+    reader: sqlite3.Connection,
+    filters: Filters,
+    wish: Selection,
+    general: Sequence[tuple[Message, ...]] = (),
+    share: float = 0.0,
+) -> Built:
+    """Rows for supervised training; `share` of them from `general` dialogues. Raises NothingToTrain, ValueError."""
+    kept, guard, told = read(reader, filters, wish.roles)
+    selected = select(kept, wish)
+    _some(selected.rows, told, selected.left_out, guard)
+    rows = [_row(row) for row in selected.rows for _ in range(row.copies)]
+    if share > 0:
+        rows += _rehearsal(general, share, len(rows), wish.seed)
+    Random(f"order:{wish.seed}").shuffle(rows)
+    facts = {
+        "rows": len(rows),
+        "general": sum(bool(row.general) for row in rows),
+        "speakers": selected.by_speaker(),
+        "cells": selected.by_cell(),
+        **_about(told, selected.left_out, guard),
+    }
+    return Built(rows, facts, guard.leaks)
+
+
+@still()
+def build_pairs(
+    reader: sqlite3.Connection,
+    filters: Filters,
+    wish: Mining,
+    learner: str = "",
+    roles: Sequence[str] = (),
+    judged: JudgedUse = "with",
+    judges: Judges = "people",
+) -> Built:
+    """Pairs for preference training: judged ones, and those that the games decide. Raises NothingToTrain."""
+    kept, guard, told = read(reader, filters, roles)
+    left_out: Counter[str] = Counter()
+    by_people = judged_rows(reader, filters, guard, left_out, roles, judges)[0] if judged != "without" else []
+    if wish.branched == "only":
+        by_people = []
+    apart = judged == "only" or wish.branched == "without"
+    by_rollouts = [] if apart else branched_rows(reader, filters, guard, left_out, wish, roles)
+    mined = mine(kept if judged != "only" and wish.branched != "only" else (), wish, learner)
+    there = {(row.tip, row.rejected) for row in by_people}
+    there |= {(rejected, tip) for tip, rejected in there}  # what people said of a pair goes before what the game says
+    by_rollouts = [row for row in by_rollouts if (row.tip, row.rejected) not in there]
+    there |= {pair for row in by_rollouts for pair in ((row.tip, row.rejected), (row.rejected, row.tip))}
+    rows = (
+        by_people + by_rollouts + [row for pair in mined.pairs if ((row := _pair(pair)).tip, row.rejected) not in there]
+    )
+    _some(rows, told, left_out, guard)
+    facts = {
+        "rows": len(rows),
+        "kinds": dict(Counter(row.why.partition(":")[0] for row in rows)),
+        "found": dict(mined.there),
+        "own": dict(
+            Counter({0: "both", 1: "preferred", 2: "rejected", 3: "neither"}[pair.own] for pair in mined.pairs)
+        ),
+        **_about(told, left_out, guard),
+    }
+    return Built(rows, facts, guard.leaks)
+
+
+@still()
+def build_labels(
+    reader: sqlite3.Connection,
+    filters: Filters,
+    wish: Selection,
+    judged: JudgedUse = "with",
+    judges: Judges = "people",
+) -> Built:
+    """One row a turn: as people labelled it, else good where its episode succeeded and it broke no rule.
+
+    Raises NothingToTrain.
+    """
+    kept, guard, told = read(reader, filters, wish.roles)
+    left_out: Counter[str] = Counter()
+    rows = judged_rows(reader, filters, guard, left_out, wish.roles, judges)[1] if judged != "without" else []
+    known = {turn for row in rows for turn in row.trained}
+    for one in kept if judged != "only" else ():
+        if one.outcome is None:
+            continue
+        hashes = one.hashes
+        for said, place in zip(one.spoken, one.places, strict=True):
+            if said.turn is None or said.turn in known or (wish.models and said.player not in wish.models):
+                continue
+            if said.verdict == "ok" and one.outcome == "draw":
+                left_out["a draw, which says nothing of its turns"] += 1
+                continue
+            good = said.verdict == "ok" and one.outcome == "success"
+            why = "won" if good else "broke a rule" if said.verdict != "ok" else f"ended as {one.outcome}"
+            before = hashes[place - 1] if place else None
+            rows.append(
+                DatasetRow(hashes[place], (place,), before, None, good, one.episode, one.role, (said.turn,), why=why)
+            )
+    _some(rows, told, left_out, guard)
+    labels = Counter("good" if row.label else "bad" for row in rows)
+    if len(labels) < 2:
+        raise NothingToTrain(f"all {len(rows)} turns are {next(iter(labels))}: labels need both kinds")
+    Random(f"order:{wish.seed}").shuffle(rows)
+    if wish.limit is not None and len(rows) > wish.limit:
+        left_out["over the limit"] += len(rows) - wish.limit
+        rows = _both(rows, wish.limit)
+        labels = Counter("good" if row.label else "bad" for row in rows)
+    facts = {"rows": len(rows), "labels": dict(labels), "people": sum(row.annotation is not None for row in rows)}
+    return Built(rows, {**facts, **_about(told, left_out, guard)}, guard.leaks)
+
+
+def _both(rows: Sequence[DatasetRow], limit: int) -> list[DatasetRow]:
+    """So many rows in their order: what people labelled first, half of each label as far as there are as many."""
+    first = sorted(range(len(rows)), key=lambda at: rows[at].annotation is None)
+    good, bad = ([at for at in first if rows[at].label is label] for label in (True, False))
+    many = max(limit - len(bad), min(len(good), (limit + 1) // 2))
+    kept = {*good[:many], *bad[: limit - many]}
+    return [row for at, row in enumerate(rows) if at in kept]
+
+
+def _row(row: Row) -> DatasetRow:
+    one = row.perspective
+    turns = tuple(said.turn for said in row.trained if said.turn is not None)
+    return DatasetRow(row.tip, row.places, episode=one.episode, role=one.role, trained=turns, why=row.why)
+
+
+def _pair(pair: Pair) -> DatasetRow:
+    """What broke a rule is never trained as preferred, though it may stand in a dialogue that was won."""
+    one, good = pair.chosen.perspective, pair.chosen
+    places = one.places[good.at : good.at + len(good.replies)]
+    fine = [(place, said) for place, said in zip(places, good.replies, strict=True) if said.verdict == "ok"]
+    return DatasetRow(
+        good.tip, tuple([place for place, _ in fine]), one.hashes[pair.prefix - 1], pair.rejected.tip,
+        episode=one.episode, role=one.role, trained=_turns([said for _, said in fine]),
+        against=_turns(pair.rejected.replies), why=f"{pair.kind}: {pair.why}",
+    )  # fmt: skip
+
+
+def _turns(said: Sequence[Spoken]) -> tuple[str, ...]:
+    return tuple([one.turn for one in said if one.turn is not None])
+
+
+def _rehearsal(general: Sequence[tuple[Message, ...]], share: float, rows: int, seed: int) -> list[DatasetRow]:
+    if not 0 < share < 1:
+        raise ValueError(f"the share of general data must lie between 0 and 1, not {share:g}")
+    wanted = round(rows * share / (1 - share))
+    if len(general) < wanted:
+        raise ValueError(f"{share:.0%} general data are {wanted} dialogues, and the file has {len(general)}")
+    chosen = Random(f"general:{seed}").sample(range(len(general)), wanted)
+    return [
+        DatasetRow(
+            None,
+            tuple(place for place, message in enumerate(general[at]) if message.role == "assistant"),
+            why="general data",
+            general=general[at],
+        )
+        for at in sorted(chosen)
+    ]
+
+
+def read_general(path: Path) -> list[tuple[Message, ...]]:
+    """Dialogues of a JSON lines file with `messages`, for rehearsal. Raises ValueError naming the line, OSError."""
+    found: list[tuple[Message, ...]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            messages = tuple(Message(one["role"], str(one["content"])) for one in json.loads(line)["messages"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}, line {number}: this is no dialogue with messages of role and content") from error
+        if not any(message.role == "assistant" for message in messages):
+            raise ValueError(f"{path}, line {number}: nobody answers in it, so nothing of it can be trained")
+        found.append(messages)
+    return found
+
+
+def _some(rows: Sequence[object], told: Read, left_out: Mapping[str, int], guard: Guard) -> None:
+    if rows:
+        return
+    held = sum(leak.perspectives for leak in guard.leaks)
+    where = [f"{number} {why}" for why, number in left_out.items()]
+    where += [f"{held} hold validation or test material"] if held else []
+    reasons = f" ({'; '.join(where)})" if where else ""
+    raise NothingToTrain(
+        f"nothing is left to train on: {told.episodes} episodes fit the filters{reasons}; widen them, or play some"
+    )
+
+
+def _about(told: Read, left_out: Mapping[str, int], guard: Guard) -> dict[str, Any]:
+    return {
+        "episodes": told.episodes,
+        "left_out": {**told.left_out, **left_out},
+        "leaks": [dataclasses.asdict(leak) for leak in guard.leaks],
+    }

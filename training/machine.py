@@ -1,0 +1,110 @@
+"""What this machine offers a training: device, threads, number format, memory; and which of several processes it is."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from training.guards import Refused
+from training.recipe import Recipe
+
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def rank() -> int:
+    """Which of several processes this is, from 0; the first alone writes and obeys orders."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def processes() -> int:
+    """How many processes train together, on all machines."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def machine(recipe: Recipe) -> dict[str, Any]:
+    """Threads, number format and device that this machine does best, as the recipe leaves them open. Raises Refused."""
+    import torch
+
+    wish = recipe.machine
+    device = "cuda" if torch.cuda.is_available() and wish.device != "cpu" else "cpu"
+    if wish.device == "cuda" and device == "cpu":
+        raise Refused("there is no CUDA device here; leave device out, or train where one is")
+    if recipe.lora is not None and recipe.lora.quantize:
+        _can_quantize(device)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    threads = wish.threads
+    if threads == "auto":  # threads that wait for a busy core cost more than they bring
+        threads = max(1, min(8, round(cores - busy) // here)) if device == "cpu" else min(8, max(1, cores // here))
+    kind = wish.dtype
+    if kind == "auto":
+        fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+        kind = "bfloat16" if device == "cuda" or fast() else "float32"
+    return {
+        "device": device,
+        "device_name": torch.cuda.get_device_name() if device == "cuda" else "",
+        "threads": int(threads),
+        "dtype": kind,
+        "cores": cores,
+        "load": round(busy, 2),
+        "processes": processes(),
+        "allocator": "keeps what was freed" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "as the system has it",
+    }
+
+
+def _can_quantize(device: str) -> None:
+    if device != "cuda":
+        raise Refused("lora.quantize needs a CUDA device, and there is none here; leave it out")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise Refused("lora.quantize needs bitsandbytes: pip install bitsandbytes, or leave it out")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that train, by name."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES if importlib.util.find_spec(name)}
+
+
+def available(device: str) -> int:
+    """Bytes that a process may still take: of the graphics card, else of this machine, its group and its limits."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0])
+    import psutil
+
+    found = [int(psutil.virtual_memory().available)]
+    most, used = _number(CGROUP / "memory.max"), _number(CGROUP / "memory.current")
+    if most is not None and used is not None:
+        found.append(max(0, most - used))
+    if sys.platform != "win32":
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            found.append(max(0, limit - int(psutil.Process().memory_info().vms)))
+    return min(found)
+
+
+def peak() -> int:
+    """Bytes of memory that this process had at most."""
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # no such group here, or `max`: no limit
+        return None

@@ -1,0 +1,252 @@
+"""Which turns of the log are trained: what is kept, on which replies the loss is, and how much there is of each kind.
+
+A row is the beginning of one seat's dialogue with the replies that carry loss. Everything that chooses is seeded, and
+counts what it leaves out, so that a data set can be made again and its table explains itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from store.filters import Speaker
+from store.perspectives import Perspective, Spoken
+
+By: TypeAlias = Literal["game", "role", "rounds"]
+
+
+class Selection(BaseModel):
+    """What becomes a row. Everything here is written into the dataset's row of the log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep: Literal["success", "score", "all"] = "success"
+    """Episodes that succeeded, those whose main score is at least `min_score`, or all finished ones."""
+    min_score: float = Field(default=100.0, ge=0, le=100)
+    unit: Literal["episode", "turn"] = "episode"
+    """One row for the whole dialogue of a seat, or one for each of its replies with what stands before."""
+    illegal: Literal["mask", "drop"] = "mask"
+    """Replies that broke a rule: kept in the dialogue without loss, or the rows that hold one are left out."""
+    roles: tuple[str, ...] = ()
+    """Only these seats; empty for all."""
+    models: tuple[str, ...] = ()
+    """Only turns of these players; empty for all."""
+    mix: Mapping[Speaker, float] = {}
+    """Shares of the trained turns by who spoke them, such as human 0.3 and synthetic 0.7; empty: as they come."""
+    balance: tuple[By, ...] = ()
+    """Cells that shall be equally large: any of game, role, and rounds (replies of the seat, 3 or more in one)."""
+    grow: int = Field(default=4, ge=1)
+    """A small cell is filled up by repeating rows at most so many times; 1 only cuts the large ones down."""
+    dedupe: bool = True
+    limit: int | None = Field(default=None, ge=1)
+    """Rows at most, drawn by the seed."""
+    seed: int = 0
+
+    @field_validator("mix")
+    @classmethod
+    def _shares(cls, mix: Mapping[Speaker, float]) -> Mapping[Speaker, float]:
+        if mix and (any(share < 0 for share in mix.values()) or abs(sum(mix.values()) - 1) > 1e-6):
+            raise ValueError("the shares of a mix must add up to 1, such as human=0.3,synthetic=0.7")
+        return mix
+
+
+class NoMix(ValueError):
+    """The shares of a mix cannot be had from what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The first `upto` messages of a seat's dialogue, with loss on the replies `loss` (which of `spoken`)."""
+
+    perspective: Perspective
+    upto: int
+    loss: tuple[int, ...]
+    copies: int = 1
+    why: str = ""
+
+    @property
+    def trained(self) -> tuple[Spoken, ...]:
+        """The replies that carry loss."""
+        return tuple(self.perspective.spoken[at] for at in self.loss)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where in the messages they stand."""
+        places = self.perspective.places
+        return tuple([places[at] for at in self.loss])
+
+    @property
+    def speaker(self) -> Speaker:
+        """Who spoke what is trained; `split_speakers` sees to it that it is one of the two."""
+        return "human" if self.trained[0].kind == "human" else "synthetic"
+
+    @property
+    def tip(self) -> str:
+        """The hash of the last message: the dialogue's name in the log."""
+        return self.perspective.hashes[self.upto - 1]
+
+
+@dataclass(slots=True)
+class Selected:
+    """The rows, and what was left out, by reason."""
+
+    rows: list[Row] = field(default_factory=list[Row])
+    left_out: Counter[str] = field(default_factory=Counter[str])
+
+    def by_speaker(self) -> dict[str, dict[str, float]]:
+        """Rows, trained turns and trained characters by who spoke, with each one's share."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for row in self.rows:
+            messages, copies, counts = row.perspective.messages, row.copies, found[row.speaker]
+            counts["rows"] += copies
+            counts["turns"] += copies * len(row.loss)
+            counts["characters"] += copies * sum([len(messages[place].content) for place in row.places])
+        sums = sum(found.values(), Counter[str]())
+        return {
+            speaker: {**counts, **{f"{name}_share": round(counts[name] / sums[name], 4) for name in counts}}
+            for speaker, counts in sorted(found.items())
+        }
+
+    def by_cell(self) -> dict[str, int]:
+        """Rows (copies counted) by game, role and number of replies."""
+        found: Counter[str] = Counter()
+        for row in self.rows:
+            found[" · ".join(cell_of(row, ("game", "role", "rounds")))] += row.copies
+        return dict(sorted(found.items()))
+
+
+def select(perspectives: Iterable[Perspective], wish: Selection) -> Selected:
+    """Make rows of perspectives, and keep as many of each kind as was wished."""
+    selected = Selected()
+    for one in perspectives:
+        why = _unfit(one, wish)
+        if why:
+            selected.left_out[why] += 1
+            continue
+        selected.rows += _rows(one, wish, selected.left_out)
+    if wish.dedupe:
+        selected.rows = _once(selected.rows, selected.left_out)
+    if wish.mix and selected.rows:
+        selected.rows = [part for row in selected.rows for part in split_speakers(row)]
+        selected.rows = _mixed(selected.rows, wish, selected.left_out)
+    if wish.balance and selected.rows:
+        selected.rows = _balanced(selected.rows, wish, selected.left_out)
+    if wish.limit is not None and len(selected.rows) > wish.limit:
+        selected.left_out["over the limit"] += len(selected.rows) - wish.limit
+        chosen = set(Random(f"limit:{wish.seed}").sample(range(len(selected.rows)), wish.limit))
+        selected.rows = [row for at, row in enumerate(selected.rows) if at in chosen]
+    return selected
+
+
+def _unfit(one: Perspective, wish: Selection) -> str:
+    """Why nothing of this perspective is trained; empty where something may be."""
+    if one.outcome is None:
+        return "unfinished"
+    if wish.roles and one.role not in wish.roles:
+        return "another role"
+    if wish.keep == "success" and one.outcome != "success":
+        return "no success"
+    if wish.keep == "score" and (one.main is None or one.main < wish.min_score):
+        return f"score below {wish.min_score:g}"
+    if not one.spoken:
+        return "said nothing"
+    return ""
+
+
+def _rows(one: Perspective, wish: Selection, left_out: Counter[str]) -> list[Row]:
+    loss = [
+        at
+        for at, said in enumerate(one.spoken)
+        if said.verdict == "ok" and said.turn is not None and (not wish.models or said.player in wish.models)
+    ]
+    if not loss:
+        left_out["no reply of it may be trained"] += 1
+        return []
+    broken = [at for at, said in enumerate(one.spoken) if said.verdict != "ok"]
+    places = one.places
+    if wish.unit == "turn":
+        if wish.illegal == "drop" and broken:
+            left_out["a rule was broken before"] += sum(at > broken[0] for at in loss)
+            loss = [at for at in loss if at < broken[0]]
+        return [Row(one, places[at] + 1, (at,)) for at in loss]
+    if wish.illegal == "drop" and broken:
+        left_out["a rule was broken"] += 1
+        return []
+    return [Row(one, places[loss[-1]] + 1, tuple(loss))]
+
+
+def split_speakers(row: Row) -> list[Row]:
+    """The row once for what people said and once for the rest, where a seat changed hands between them."""
+    people = tuple(at for at in row.loss if row.perspective.spoken[at].kind == "human")
+    rest = tuple(at for at in row.loss if at not in people)
+    if not people or not rest:
+        return [row]
+    places = row.perspective.places
+    return [replace(row, loss=part, upto=places[part[-1]] + 1) for part in (people, rest)]
+
+
+def _once(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
+    seen: set[tuple[str, tuple[int, ...]]] = set()
+    kept: list[Row] = []
+    for row in rows:
+        name = (row.tip, row.loss)
+        if name in seen:
+            left_out["the same words again"] += 1
+        else:
+            seen.add(name)
+            kept.append(row)
+    return kept
+
+
+def _mixed(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list[Row]:
+    """As many turns of each speaker as the shares allow, in a seeded order. Raises NoMix where one is missing."""
+    by: dict[Speaker, list[int]] = {"human": [], "synthetic": []}
+    for at, row in enumerate(rows):
+        by[row.speaker].append(at)
+    there = {speaker: sum(len(rows[at].loss) for at in places) for speaker, places in by.items()}
+    for speaker, share in wish.mix.items():
+        if share > 0 and not there[speaker]:
+            raise NoMix(f"the mix wants {share:.0%} {speaker} turns, and none of what fits was spoken by such")
+    whole = min(there[speaker] / share for speaker, share in wish.mix.items() if share > 0)
+    chosen: set[int] = set()
+    for speaker, places in by.items():
+        room = round(whole * wish.mix.get(speaker, 0.0))
+        Random(f"mix:{speaker}:{wish.seed}").shuffle(places)
+        for at in places:
+            if len(rows[at].loss) <= room:
+                room -= len(rows[at].loss)
+                chosen.add(at)
+    left_out["beyond the mix"] += len(rows) - len(chosen)
+    return [row for at, row in enumerate(rows) if at in chosen]
+
+
+def cell_of(row: Row, by: Sequence[By]) -> tuple[str, ...]:
+    """The cell of a row: its game, its role, and how many replies of the seat it holds, as asked for."""
+    one = row.perspective
+    rounds = bisect_left(one.places, row.upto)
+    names: dict[By, str] = {"game": one.game, "role": one.role, "rounds": str(rounds) if rounds < 3 else "3+"}
+    return tuple(names[name] for name in by)
+
+
+def _balanced(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list[Row]:
+    cells: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for at, row in enumerate(rows):
+        cells[cell_of(row, wish.balance)].append(at)
+    sizes = [len(places) for places in cells.values()]
+    target = min(max(sizes), min(sizes) * wish.grow)
+    kept: dict[int, int] = {}
+    for cell, places in cells.items():
+        Random(f"balance:{cell}:{wish.seed}").shuffle(places)
+        if len(places) >= target:
+            left_out["beyond the balance"] += len(places) - target
+            kept.update(dict.fromkeys(places[:target], 1))
+        else:
+            whole, rest = divmod(target, len(places))
+            kept.update({at: whole + (n < rest) for n, at in enumerate(places)})
+    return [replace(row, copies=kept[at]) for at, row in enumerate(rows) if at in kept]
