@@ -27,6 +27,13 @@ if HELPERS not in sys.path:
     sys.path.insert(0, HELPERS)
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every core is busy with other tests, a server on loopback may take seconds to answer."""
+    monkeypatch.setattr("players.backends.discovery.TIMEOUT", 10.0)
+    monkeypatch.setattr("players.backends.discovery.WHOLE", 20.0)
+
+
 class Reply:
     """What a script may do with the request at hand."""
 

@@ -30,9 +30,9 @@ TITLES: Mapping[Family, str] = {
     "vllm": "vLLM",
     "other": "a server",
 }
-TIMEOUT = 0.3
-"""Seconds for each connection and each answer."""
-_WHOLE = 1.5
+TIMEOUT = 1.0
+"""Seconds for each connection and each answer; a server that is busy computing answers late."""
+WHOLE = 3.0
 """Seconds for one server, all questions together."""
 _MOST = 4 * 1024 * 1024
 """Bytes of an answer that are read; a model list is far smaller."""
@@ -106,7 +106,7 @@ async def _probe(http: Any, httpx2: Any, address: Address) -> Server | None:
     host, port = address
     root = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     try:
-        async with asyncio.timeout(_WHOLE):
+        async with asyncio.timeout(WHOLE):
             listed, banner = await _json(http, httpx2, f"{root}/v1/models")
             entries = _list(listed, "data")
             if entries is None:

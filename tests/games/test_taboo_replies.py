@@ -111,4 +111,4 @@ def test_endless_replies_are_read_in_no_time(unit: str) -> None:
         content(one, "CLUE")
         with_tag("CLUE", one)
         guessed(one, "en")
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 10

@@ -280,7 +280,7 @@ async def test_a_deadline_bounds_the_whole_and_keeps_the_partial(server, heard):
     server.scripts["m"] = script
     began = time.perf_counter()
     error = await failure(client(server), heard, deadline=0.4)
-    assert error.kind == "timeout" and "0.4 s" in error.message and time.perf_counter() - began < 3
+    assert error.kind == "timeout" and "0.4 s" in error.message and time.perf_counter() - began < 10
     assert heard.calls[0].text.startswith("la la") and heard.calls[0].finish == "error"
 
 

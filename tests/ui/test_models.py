@@ -37,8 +37,6 @@ def _keys(calm, monkeypatch):
 def ollama(calm, server, monkeypatch):
     """The server, found on this machine as an Ollama with the models `m` and `llama3.2:1b`."""
     monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.port}")
-    monkeypatch.setattr("players.backends.discovery.TIMEOUT", 10.0)
-    monkeypatch.setattr("players.backends.discovery._WHOLE", 20.0)
     server.paths = {
         "/v1/models": {"object": "list", "data": [{"id": name} for name in ("m", "llama3.2:1b")]},
         "/api/version": {"version": "0.9.0"},
