@@ -17,13 +17,13 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from bench.big_log import COMMON, MIDDLING, RARE, make
 from bench.common import digits, document
+from bench.keys import Keys, Taken, both, spread
 
 EPISODES, REPEATS, KEYS = 100_000, 7, 200
 SMOKE = (2_000, 2, 20)
@@ -57,13 +57,6 @@ def timed(call: Callable[[], Any]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def spread(times: Sequence[float]) -> dict[str, float]:
-    """Median, 99th percentile (the highest of fewer than a hundred) and highest."""
-    order = sorted(times)
-    at = min(len(order) - 1, int(0.99 * len(order)))
-    return {"median": digits(median(order)), "p99": digits(order[at]), "high": digits(order[-1])}
-
-
 def below(path: Path, repeats: int) -> dict[str, Any]:
     """Pages below the screen."""
     from store.browse import Browser
@@ -95,8 +88,6 @@ def below(path: Path, repeats: int) -> dict[str, Any]:
 
 async def on_screen(path: Path, keys: int) -> dict[str, Any]:
     """Keys on the screen, each until the frame that answers it."""
-    from textual import events
-
     from playpen_tui.app import PlaypenApp
     from playpen_tui.messages import Find
     from playpen_tui.screens.browse import BrowseScreen
@@ -111,33 +102,13 @@ async def on_screen(path: Path, keys: int) -> dict[str, Any]:
                 await pilot.pause(0.01)
             screen = app.screen
             rows = screen.query_one(Rows)
-            frame = asyncio.Event()
-            display = app._display
-
-            def show(*what: Any) -> None:
-                display(*what)
-                frame.set()
-
-            app._display = show
-
-            async def press(key: str, there: Callable[[], bool]) -> tuple[float, float]:
-                frame.clear()
-                began, busy = time.perf_counter(), time.process_time()
-                app.post_message(events.Key(key, None))
-                while True:
-                    await frame.wait()
-                    if there():
-                        break
-                    frame.clear()
-                took = (time.perf_counter() - began) * 1000, (time.process_time() - busy) * 1000
-                await pilot.pause(0)  # what else follows from it is drawn, and not counted to the next key
-                return took
+            press = Keys(app, pilot).press
 
             def drawn() -> bool:
                 first, last = rows.in_view
                 return all(screen.browsing.peek(at) is not None for at in range(first, last + 1))
 
-            times: dict[str, list[tuple[float, float]]] = {}
+            times: dict[str, list[Taken]] = {}
             marked = screen.browsing.marked
             for name, key, count in (
                 ("down", "down", keys),
@@ -164,10 +135,7 @@ async def on_screen(path: Path, keys: int) -> dict[str, Any]:
             for _ in range(keys // 5):
                 before = one.dossier
                 episode.append(await press("n", lambda before=before: one.dossier is not before))
-            return {
-                name: {"wall": spread([wall for wall, _ in some]), "cpu": spread([cpu for _, cpu in some])}
-                for name, some in times.items()
-            }
+            return {name: both(some) for name, some in times.items()}
 
 
 def memory() -> float:
