@@ -47,17 +47,19 @@ class Side:
 
 
 async def played(spec: str, episodes: int, path: Path, calls: list[Call] | None = None) -> Side:
-    """One self-play run into a new log; the model is open before the clock starts, as the run's own opening does it."""
+    """One self-play run into a new log, from its first match to the end of its last.
+
+    The model is open before, and closed after: an engine takes seconds to end, and `alone` does not count them either.
+    """
     async with Workbench(path) as bench:
         plan = Plan(("taboo", "wordle"), (spec,), episodes=episodes, seed=1)
         run: SelfPlay = await open_selfplay(bench, Wish(plan, concurrency=CONCURRENCY))
         if calls is not None:
             run.scheduler.listen(lambda lane, event: calls.append(event.call) if isinstance(event, Called) else None)
-        began = perf_counter()
         tally = await run.run()
         if tally.done != episodes:
             raise RuntimeError(f"{tally.failed} episodes failed: {dict(tally.errors)}")
-        return Side(tally.tokens_out, perf_counter() - began)
+        return Side(tally.tokens_out, tally.seconds)
 
 
 async def alone(spec: str, calls: list[Call]) -> Side:
@@ -111,9 +113,10 @@ def main() -> None:
     parser.add_argument(
         "spec", nargs="?", default="smollm2?max_tokens=64&temperature=0", help="a player, as one types it"
     )
+    parser.add_argument("--episodes", type=int, default=EPISODES, help=f"of each run [{EPISODES}]")
     parser.add_argument("--smoke", action="store_true", help="a few episodes, to see that it runs")
     options = parser.parse_args()
-    episodes, repeats = (6, 1) if options.smoke else (EPISODES, REPEATS)
+    episodes, repeats = (6, 1) if options.smoke else (options.episodes, REPEATS)
     print(
         json.dumps(
             document("throughput", options.smoke, **asyncio.run(measure(options.spec, episodes, repeats))), indent=2
