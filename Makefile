@@ -46,6 +46,7 @@ bench: $(VENV)/.dev clem  ## Run the benchmarks of docs/benchmarks.md; each prin
 	$(BIN)/python -m bench.assisted
 	$(BIN)/python -m bench.spectate
 	$(BIN)/python -m bench.dataset
+	$(BIN)/python -m bench.branches
 
 bench-smoke: $(VENV)/.dev  ## The same, small, without peers
 	$(BIN)/python -m bench.engine --smoke
