@@ -84,12 +84,17 @@ async def open_player(
     return await _model(found, registry, assist, pool)
 
 
-async def open_model(spec: str | PlayerSpec, *, registry: Registry, pool: Pool | None = None) -> ModelPlayer:
-    """The model of this spec, at no table. Raises SpecError, UnknownPlayer (also for who is no model), PlayerError."""
+async def open_model(
+    spec: str | PlayerSpec, *, registry: Registry, pool: Pool | None = None, assist: bool | None = False
+) -> ModelPlayer:
+    """The model of this spec, at no table. Raises SpecError, UnknownPlayer (also for who is no model), PlayerError.
+
+    `assist` as for a seat; None leaves it to the registry.
+    """
     found = parse(spec) if isinstance(spec, str) else spec
     if not found.is_model:
         raise UnknownPlayer(f"{found.head} is no model; `playpen-tui models` lists them")
-    return await _model(found, registry, False, pool)
+    return await _model(found, registry, assist, pool)
 
 
 def _replay(name: str, game: Game, role: Role, history: History | None, language: str) -> ReplayPlayer:

@@ -216,10 +216,10 @@ def test_what_a_model_is_asked_has_the_guidelines_and_nobodys_name():
     assert "[what you see] secret word: RAIN" in text and "x" not in text.split("<A>")[1].split("</A>")[0].split("]")[1]
 
 
-def _model(server, path, *answers, queue="q", more=()):
+def _model(server, path, *answers, queue="q", more=(), settings=""):
     told = iter(answers)
     server.scripts["m"] = lambda reply: reply.say(next(told, "VERDICT: A"))
-    spec = f"judge:openai:m?base_url={server.url}"
+    spec = f"judge:openai:m?base_url={server.url}{settings}"
     return run(path, "--queue", queue, "--as", spec, "--json", *more)
 
 
@@ -228,6 +228,16 @@ def test_items_without_a_verdict_count_for_the_limit(path, server):
     run(path, "queue", "new", "q", "--limit", "3", "--repeats", "0")
     told = _model(server, path, "VERDICT: TIE", *["never"] * 9, more=("--limit", "2"))
     assert (told["votes"], told["failed"], len(server.requests)) == (1, 1, 4)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_assisted_writes_within_a_grammar(path, server):
+    run(path, "queue", "new", "q", "--limit", "2", "--repeats", "0")
+    told = _model(server, path, "VERDICT: B", "VERDICT: BAD", settings="&assist=true")
+    assert (told["votes"], told["failed"], told["verdicts"]) == (2, 0, {"right": 1, "bad": 1})
+    for asked in server.requests:
+        assert asked["grammar"] == model_judge.GRAMMAR and asked["max_tokens"] == model_judge.SHORT
+        assert "think" not in asked["messages"][0]["content"]
 
 
 @pytest.mark.slow
