@@ -2,8 +2,8 @@
 
 A reply that has not the form is asked for again; one that never has it is a failure, counted by its reason, and the
 item stays open to the model. A model whose seats are assisted writes within a grammar of that one line at once: small
-ones never keep the form by themselves. Scripted judges need no model: `bot:left`, `bot:right`, `bot:longer`, `bot:shorter`,
-`bot:random`.
+ones never keep the form by themselves. Scripted judges need no model: `bot:left`, `bot:right`, `bot:longer`,
+`bot:shorter`, `bot:random`.
 """
 
 from __future__ import annotations
