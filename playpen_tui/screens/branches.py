@@ -24,7 +24,7 @@ from playpen_tui import branch_view
 from playpen_tui.actions import bindings
 from playpen_tui.branching import BranchWish, composed
 from playpen_tui.messages import Look, Read
-from playpen_tui.screens.dialogs import Choose, Prompt
+from playpen_tui.screens.dialogs import Choose, Prompt, in_columns
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.transcript import entries
@@ -378,11 +378,8 @@ class BranchesScreen(Screen[None]):
         self._stale = True
 
     async def _partners(self) -> list[tuple[str, str]]:
-        return [
-            (spec, short(one_line(f"{spec}   {about}"), 68))
-            for spec, about in await self.bench.partners()
-            if spec.partition(":")[0] != "human"
-        ]
+        found = [one for one in await self.bench.partners() if one[0].partition(":")[0] != "human"]
+        return in_columns(found)
 
     async def _seated(self, written: bool) -> bool:
         """Whether every seat has somebody who plays on; asks for those that have not."""

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from games.engine import Role
 from playpen_tui.actions import Action, bindings
-from playpen_tui.text import clean, one_line
+from playpen_tui.text import clean, one_line, short
 
 
 class Curtain(ModalScreen[None]):
@@ -83,13 +83,20 @@ class TextDialog(ModalScreen[None]):
 def help_text(groups: Sequence[tuple[str, Sequence[Action]]]) -> Content:
     """Keys and what they do, group by group."""
     lines: list[Content] = []
+    wide = max((len(action.shown_key) for _, actions in groups for action in actions), default=0)
     for title, actions in groups:
         lines.append(Content.styled(title, "bold"))
         for action in actions:
-            key = Content.styled(f"  {action.shown_key:<8}", "$accent")
+            key = Content.styled(f"  {action.shown_key:<{max(7, wide)}} ", "$accent")
             lines.append(key + Content(action.help))
         lines.append(Content(""))
     return Content("\n").join(lines)
+
+
+def in_columns(rows: Sequence[tuple[str, str]], width: int = 68) -> list[tuple[str, str]]:
+    """Answers for `Choose`: a name, which is also what is answered, and in a column beside it what it is."""
+    wide = min(24, max((len(name) for name, _ in rows), default=0))
+    return [(name, short(f"{one_line(name):<{wide}}  {one_line(about)}", width)) for name, about in rows]
 
 
 class Choose(ModalScreen[str | None]):

@@ -22,7 +22,7 @@ from players.human import HumanPlayer
 from playpen_tui.actions import bindings, of
 from playpen_tui.messages import Go, Look
 from playpen_tui.remarks import Remarks
-from playpen_tui.screens.dialogs import Choose
+from playpen_tui.screens.dialogs import Choose, in_columns
 from playpen_tui.screens.turns import TurnsScreen
 from playpen_tui.sitting import HUMAN, Setup, Sitting
 from playpen_tui.stands import FollowStand, LiveStand, ReplayStand
@@ -469,7 +469,7 @@ class SpectateScreen(TurnsScreen[None]):
             self._zoom(watched)
             return
         people = [(HUMAN, "you, here and now")]
-        others = [(spec, f"{spec}   {about}") for spec, about in await self.bench.partners() if spec != HUMAN]
+        others = in_columns([one for one in await self.bench.partners() if one[0] != HUMAN])
         spec = await self.app.push_screen_wait(Choose(f"Who takes {one_line(role)}?", [*people, *others]))
         if spec is None or watched.over or (spec == HUMAN and not await self._may_record()):
             return

@@ -16,7 +16,7 @@ from games.engine import Role
 from players.base import Reply
 from players.choosing import Chooser, Mode, Offer
 from playpen_tui.remarks import Draft, Remarks, Spot, offered, sides
-from playpen_tui.screens.dialogs import Choose
+from playpen_tui.screens.dialogs import Choose, in_columns
 from playpen_tui.screens.reply import CorrectDialog, ReplyDialog, Waited
 from playpen_tui.sitting import HUMAN, BadSetup
 from playpen_tui.text import one_line
@@ -146,7 +146,7 @@ class TurnsScreen(Screen[T]):
     async def _another(self, spot: Spot, choose: bool) -> None:
         spec: str | None = None
         if choose or spot.turn.person is not None:
-            others = [(spec, f"{spec}   {about}") for spec, about in await self.bench.partners() if spec != HUMAN]
+            others = in_columns([one for one in await self.bench.partners() if one[0] != HUMAN])
             spec = await self.app.push_screen_wait(Choose("Who is asked for another reply?", others))
             if spec is None:
                 return

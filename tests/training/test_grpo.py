@@ -216,15 +216,16 @@ def test_the_smoke_recipe_runs_from_end_to_end(tmp_path, played):
     command = [
         *(sys.executable, "-m", "playpen_tui", "train", "--method", "grpo", "--recipe", "smoke", "--game", "taboo"),
         *("--from-db", str(played), "--name", "grown", "--out", str(tmp_path / "grown"), "--plain", "--json"),
+        *("--steps", "1"),
     ]
     env = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")}
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
-    assert document["state"] == "done" and document["steps"] == 2 and document["player"] == "grown"
+    assert document["state"] == "done" and document["steps"] == 1 and document["player"] == "grown"
     with sqlite3.connect(played) as db:
         sql = "SELECT count(*), count(DISTINCT group_id) FROM episodes WHERE run_id = ?"
-        assert db.execute(sql, (document["run"],)).fetchone() == (8, 4)
+        assert db.execute(sql, (document["run"],)).fetchone() == (4, 2)
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 

@@ -88,11 +88,11 @@ def until(condition, process, seconds=120):
 
 
 def test_killed_in_the_middle_and_resumed_the_curve_is_the_same(begin, played):
-    recipe = laid(steps={"steps": 40, "save_every": 5})
+    recipe = laid(steps={"steps": 20, "save_every": 5})
     straight = Job(begin(recipe, name="straight")).run()["losses"]
     out = begin(recipe, name="killed")
     process = child(out)
-    assert until((out / "checkpoints" / "checkpoint-10" / "trainer_state.json").exists, process)
+    assert until((out / "checkpoints" / "checkpoint-5" / "trainer_state.json").exists, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert whole(played) == ["done", "running"]
@@ -101,14 +101,14 @@ def test_killed_in_the_middle_and_resumed_the_curve_is_the_same(begin, played):
         assert row.progress is not None and trainings.state_of(log, row) == "crashed"
         assert "--resume" in launch.hint(row, "crashed")
     last = common.last_checkpoint(out / "checkpoints")
-    assert last is not None and last.name != "checkpoint-40"
+    assert last is not None and last.name != "checkpoint-20"
     (out / "checkpoints" / "checkpoint-99").mkdir()  # as a process leaves it that dies while it saves
     ended = Job(out).run()
     assert ended["losses"] == pytest.approx(straight, rel=1e-5)
     assert whole(played) == ["done", "done"]
     with Log.open(played, readonly=True) as log:
         curve = trainings.curves(log, row.id)["loss"]
-    assert [step for step, _ in curve] == list(range(1, 41))
+    assert [step for step, _ in curve] == list(range(1, 21))
     assert [value for _, value in curve] == pytest.approx(straight, rel=1e-5)
 
 
