@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 PLAY_ARGS ?= taboo --vs smollm2
 
-.PHONY: help play test test-fast test-vllm lint types bench bench-smoke clem pictures clean
+.PHONY: help play test test-fast test-vllm fuzz lint types bench bench-smoke clem pictures clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -32,6 +32,9 @@ test: $(VENV)/.dev  ## Run all tests
 
 test-fast: $(VENV)/.dev  ## Run the fast tests
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
+
+fuzz: $(VENV)/.dev  ## Send 100,000 random and adversarial replies through every game
+	PLAYPEN_FUZZ=100000 $(BIN)/python -m pytest -n auto tests/games/test_fuzz.py
 
 lint: $(VENV)/.dev  ## Style, types and import contracts
 	$(BIN)/ruff check .

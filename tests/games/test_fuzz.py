@@ -1,4 +1,7 @@
-"""The big run: 100,000 random and adversarial replies through every game of the catalog, and the kit over each."""
+"""The big run: random and adversarial replies through every game of the catalog, and the kit over each.
+
+`PLAYPEN_FUZZ=100000` sends so many through each game, as `make fuzz` does; without it, a fifth of that.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 
 from games import catalog, conformance
 
-REPLIES = 100_000
+REPLIES = int(os.environ.get("PLAYPEN_FUZZ", "20000"))
 GAMES = sorted(catalog.BUILT_IN)
 
 
@@ -24,12 +27,12 @@ def test_every_game_conforms(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", GAMES)
-def test_nothing_but_illegal_and_no_endless_match_in_100_000_replies(name: str) -> None:
+def test_many_replies_raise_nothing_but_illegal_and_no_match_is_endless(name: str) -> None:
     start = time.process_time()
     report = conformance.fuzz(catalog.get(name), replies=REPLIES)
     assert report.clean, report
-    assert report.replies == REPLIES and report.matches > 1000
-    assert time.process_time() - start < 60
+    assert report.replies == REPLIES and report.matches > REPLIES / 100
+    assert time.process_time() - start < 60 * max(1, REPLIES / 100_000)
 
 
 DIGEST = """

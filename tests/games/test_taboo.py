@@ -46,10 +46,9 @@ def test_conformance() -> None:
     assert check(GAME) == []
 
 
-@pytest.mark.slow
-def test_many_random_and_adversarial_replies() -> None:
-    report = fuzz(GAME, replies=10_000)
-    assert report.replies >= 10_000 and report.clean, (report.raised, report.endless)
+def test_random_and_adversarial_replies_and_matches_of_six_at_most() -> None:
+    report = fuzz(GAME, replies=1_000)
+    assert report.replies >= 1_000 and report.clean, (report.raised, report.endless)
     assert report.plies <= 6
 
 

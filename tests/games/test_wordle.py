@@ -9,7 +9,6 @@ import pytest
 
 from games import boards, catalog, shapes
 from games.boards import Facts, Keys, Tiles
-from games.conformance import fuzz
 from games.engine import Match, View
 from games.material import prompts
 from games.wordle import words
@@ -289,14 +288,6 @@ def test_the_prompts_name_the_tags_and_colours_that_the_rules_use(language: str)
 def test_rules_for_people_have_no_tags(name: str, language: str) -> None:
     rules = catalog.get(name).rules(language)
     assert len(rules) > 200 and f"{prompts(PACKAGE, language).word('tags.explanation')}:" not in rules
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILY)
-def test_ten_thousand_random_replies_raise_nothing_but_illegal(name: str) -> None:
-    report = fuzz(catalog.get(name), replies=10_000, seed=1)
-    assert report.clean, (report.raised, report.endless)
-    assert report.replies == 10_000 and report.matches > 100
 
 
 def test_state_and_match_survive_json() -> None:

@@ -32,11 +32,11 @@ def test_a_smoke_training_ends_and_its_result_plays(log, tmp_path, monkeypatch, 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(log.parent / "data"))  # both methods unpack the weights once
     monkeypatch.chdir(tmp_path)
-    train = ["train", "--from-db", str(log), "--method", method, "--recipe", "smoke", "--name", "liked", "--steps", "2"]
+    train = ["train", "--from-db", str(log), "--method", method, "--recipe", "smoke", "--name", "liked", "--steps", "1"]
     ran = subprocess.run([*WORDS, *train, "--out", "out", "--json"], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr + (tmp_path / "out" / "job.log").read_text()[-2000:]
     document = json.loads(ran.stdout)
-    assert document["state"] == "done" and document["steps"] == 2 and document["player"] == "liked"
+    assert document["state"] == "done" and document["steps"] == 1 and document["player"] == "liked"
     held = document["held_out"]
     assert held["rows"] and abs(held["before"]["rewards/margins"]) < 1e-3 and held["after"]["rewards/margins"] != 0
     with sqlite3.connect(log) as db:
