@@ -232,8 +232,8 @@ def _game(
         game,
         len(shared),
         len({place[1] for place in shared}),
-        _side(shared, here),
-        _side(shared, there),
+        _side(shared, here, resamples),
+        _side(shared, there, resamples),
         {
             measure: _difference(_clusters(shared, here, there, measure, aborted), f"{game}:{measure}", resamples)
             for measure in MEASURES
@@ -242,11 +242,11 @@ def _game(
     )
 
 
-def _side(shared: Sequence[Place], where: Episodes) -> Side:
+def _side(shared: Sequence[Place], where: Episodes, resamples: int) -> Side:
     rows = list({row.episode: row for place in shared for row in where[place]}.values())
     return Side(
         rate(rows, lambda row: row.played),
-        quality(rows),
+        quality(rows, resamples),
         rate(rows, lambda row: row.success),
         tuple(row.episode for row in rows),
     )

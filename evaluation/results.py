@@ -161,7 +161,7 @@ def rate(rows: Iterable[ScoredRow], holds: Callable[[ScoredRow], bool]) -> Estim
     return clustered_rate(clusters).times(100)
 
 
-def quality(rows: Iterable[ScoredRow]) -> Estimate | None:
+def quality(rows: Iterable[ScoredRow], resamples: int = RESAMPLES) -> Estimate | None:
     """Mean main score of those played, 0 to 100. Scores that are only ever 0 or 100 are a rate, and treated as one."""
     clusters = _clusters((row.key, row.main) for row in rows if row.played and row.main is not None)
     if not clusters:
@@ -169,7 +169,7 @@ def quality(rows: Iterable[ScoredRow]) -> Estimate | None:
     if {value for values in clusters.values() for value in values} <= {0.0, 100.0}:
         won = {key: [value > 0 for value in values] for key, values in clusters.items()}
         return clustered_rate(won).times(100)
-    return clustered_mean(clusters, SEED)
+    return clustered_mean(clusters, SEED, resamples)
 
 
 def _clusters(values: Iterable[tuple[str, float]]) -> dict[str, list[float]]:

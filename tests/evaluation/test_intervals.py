@@ -80,6 +80,12 @@ def test_students_points_are_those_of_the_tables(share, free, point):
     assert student(share, free) == pytest.approx(point, abs=2e-6)
 
 
+@pytest.mark.parametrize("share", [0.6, 0.8, 0.975, 0.9982, 0.9999])
+@pytest.mark.parametrize("free", [201, 500, 1999])
+def test_students_points_for_many_degrees_of_freedom_lie_where_the_distribution_says(share, free):
+    assert student_cdf(student(share, free), free) == pytest.approx(share, abs=1e-9)
+
+
 def test_students_distribution():
     assert student_cdf(1.5, 4) == pytest.approx(0.896) and student_cdf(-0.7, 3) == pytest.approx(0.267163499)
     assert student_cdf(0.0, 9) == 0.5
