@@ -57,6 +57,7 @@ bench-smoke: $(VENV)/.dev  ## The same, small, without peers
 	$(BIN)/python -m bench.browse --smoke
 	$(BIN)/python -m bench.spectate --smoke
 	$(BIN)/python -m bench.dataset --smoke
+	$(BIN)/python -m bench.branches --smoke
 
 clem: $(VENV)-clem/.done  ## Make the environment of clemcore, the peer of the benchmarks
 
