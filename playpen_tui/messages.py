@@ -169,3 +169,12 @@ class Agree(Message):
     def __init__(self, queue: str) -> None:
         super().__init__()
         self.queue = queue
+
+
+class Differ(Message):
+    """Show where people and games disagree: in a queue (a name or an id) or in all, over whatever is open."""
+
+    def __init__(self, queue: str | None = None, filters: Filters | None = None) -> None:
+        super().__init__()
+        self.queue = queue
+        self.filters = filters
