@@ -30,6 +30,8 @@ class Seen:
 
     report: DisagreementReport
     pairs: tuple[tuple[Pair, Shown], ...]
+    queue: str
+    """The name of the queue that they are of; empty for all."""
     queues: tuple[str, ...]
     """Names of all queues, those that are open first."""
     games: tuple[str, ...]
@@ -67,8 +69,10 @@ async def look(bench: Workbench, queue: str | None, filters: Filters, order: Ord
         report = disagreement(log.reader(), queue, filters, order=order)
         shown = [(one, _shown(log, one, at)) for at, one in enumerate(report.disagreeing[:LISTED], 1)]
         pairs = tuple((one, both) for one, both in shown if both is not None)
-        names = tuple(dict.fromkeys(one.name for one in all_queues(log.reader())))
-        return Seen(report, pairs, names, tuple(judged_games(log.reader())))
+        queues = all_queues(log.reader())
+        named = next((one.name for one in queues if queue in (one.id, one.name)), "")
+        names = tuple(dict.fromkeys(one.name for one in queues))
+        return Seen(report, pairs, named, names, tuple(judged_games(log.reader())))
 
     return await asyncio.to_thread(reading)
 

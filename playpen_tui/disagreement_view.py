@@ -52,23 +52,29 @@ def ended(side: Contender) -> str:
 
 
 def judges(pair: Pair) -> str:
-    """Who judged: `A 2, B 1, tie 1, both bad 0` without what nobody said, and what was decided, which counts alone."""
+    """Who judged: `A 2, B 1, tie 1`, and `; adjudicated: B, over the votes`, which counts alone."""
     votes = pair.tally
     names = (("a", "A"), ("b", "B"), ("tie", "tie"), ("bad", "both bad"))
-    said = ", ".join(f"{name} {votes[key]}" for key, name in names if votes[key]) or "nobody"
-    return said if pair.decision is None else f"{said}; decided: {DECIDED[pair.decision.verdict]}"
+    said = ", ".join(f"{name} {votes[key]}" for key, name in names if votes[key]) or "no vote"
+    if pair.decision is None:
+        return said
+    return f"{said}; adjudicated: {DECIDED[pair.decision.verdict]}{_beside_votes(pair)}"
+
+
+def _beside_votes(pair: Pair) -> str:
+    """How a decision stands to the votes."""
+    a, b = pair.tally["a"], pair.tally["b"]
+    if pair.decision is None or a == b:
+        return ""
+    return ", with the votes" if pair.decision.verdict == ("a" if a > b else "b") else ", over the votes"
 
 
 def preference(pair: Pair) -> str:
-    """Who prefers the side that people prefer: `2 of 3 people`, `adjudicated, over 1 of 3 people`."""
-    letter = against(pair)
-    votes = pair.tally
-    people = f"{votes[letter]} of {len(pair.votes)} {'person' if len(pair.votes) == 1 else 'people'}"
+    """Who prefers the side that people prefer: `preferred by 2 of 3 people`, `adjudicated, over the votes (1 of 3)`."""
+    many = f"{pair.tally[against(pair)]} of {len(pair.votes)}"
     if pair.decision is None:
-        return people
-    if not pair.votes:
-        return "adjudicated"
-    return f"adjudicated, {'with' if votes[letter] > votes[other(letter)] else 'over'} the votes: {people}"
+        return f"preferred by {many} {'person' if len(pair.votes) == 1 else 'people'}"
+    return f"adjudicated to be better{_beside_votes(pair)}" + (f" ({many} people prefer it)" if pair.votes else "")
 
 
 def chances(pair: Pair) -> str:
@@ -79,6 +85,28 @@ def chances(pair: Pair) -> str:
         return ""
     p = chance(pair.a.rewards, pair.b.rewards)
     return f"{'beyond chance' if p < CHANCE else 'may be chance'}, p {p:.2g}"
+
+
+def reasons(pair: Pair, beside: bool = True) -> list[str]:
+    """Why it is called a disagreement, and why it was asked about, in sentences."""
+    mine = against(pair)
+    yours = other(mine)
+    left, right = ("left", "right") if beside else ("upper", "lower")
+    names = {"a": left, "b": right}
+    if pair.measure == "rollouts":
+        came = (
+            f"played on from there, it came to {came_to(pair, mine)} and the {names[yours]} to {came_to(pair, yours)}"
+        )
+        came += f" ({chances(pair)})"
+    else:
+        came = f"its game ended as {ended(pair.side(mine))}, that of the {names[yours]} as {ended(pair.side(yours))}"
+    found = [f"the {names[mine]} is {preference(pair)}; {came}"]
+    if pair.measure == "rollouts" and pair.a.outcome and pair.b.outcome and pair.a.reward != pair.b.reward:
+        found.append(f"as they were played: {left} {ended(pair.a)}, {right} {ended(pair.b)}")
+    if pair.why:
+        found.append(f"asked about, since {pair.why}")
+    found.append(f"judged in {', '.join(pair.queues)}" if pair.queues else "judged while a game was played or watched")
+    return found
 
 
 def counts(found: DisagreementReport) -> str:
@@ -98,8 +126,8 @@ def share(found: DisagreementReport) -> str:
 
 
 def undecided(found: DisagreementReport) -> str:
-    """Why some cannot be told: `4 both came to the same, 2 people are split evenly`."""
-    return ", ".join(f"{many:,} {reason}" for reason, many in found.undecided.items())
+    """Why some cannot be told: `both came to the same (4), people are split evenly (2)`."""
+    return ", ".join(f"{reason} ({many:,})" for reason, many in found.undecided.items())
 
 
 def document(found: DisagreementReport, queue: str | None, words: Mapping[str, str]) -> dict[str, Any]:

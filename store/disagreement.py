@@ -246,7 +246,9 @@ def judged_games(reader: sqlite3.Connection) -> list[str]:
 def _row(row: tuple[Any, ...]) -> _Row:
     value: dict[str, Any] = json.loads(row[15])
     plain = "a" if row[14] != 0 else "tie"  # what was brought in from elsewhere may say it by its strength alone
-    return _Row(*row[:15], value, value.get("verdict", plain), bool(row[16]), bool(row[17]), bool(row[18]))
+    verdict = value.get("verdict", plain)
+    flags = {"person": bool(row[16]), "repeat": bool(row[17]), "withdrawn": bool(row[18])}
+    return _Row(*row[:15], value=value, verdict=verdict, **flags)
 
 
 def _hear(found: dict[tuple[str, str, str], _Found], row: _Row, firsts: set[tuple[str, str]]) -> None:

@@ -12,7 +12,9 @@ from playpen_tui.cli.common import db_option, filter_options, json_option, place
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from evaluation.disagreement import DisagreementReport
     from store.filters import Filters
+    from store.log import Log
 
 
 @click.command()
@@ -39,14 +41,12 @@ def disagreement(
 
 def tell(path: Path | None, queue: str | None, filters: Filters, as_json: bool, *, played_on: bool = False) -> None:
     """Print the report; with `played_on` only of pairs of which both sides were played on."""
-    from evaluation.disagreement import disagreement as compute
     from playpen_tui import disagreement_view as view
-    from playpen_tui.cli.common import full_runs
     from playpen_tui.disagreeing import words
     from store.log import Log
 
     with Log.open(path, readonly=True) as log:
-        found = compute(log.reader(), queue, full_runs(log, filters), played_on=played_on)
+        found = _computed(log, queue, filters, played_on)
         said = words(log, found)
     if as_json:
         print_json(view.document(found, queue, said))
@@ -54,15 +54,27 @@ def tell(path: Path | None, queue: str | None, filters: Filters, as_json: bool, 
         print("\n".join(view.lines(found, said)))
 
 
+def _computed(log: Log, queue: str | None, filters: Filters, played_on: bool) -> DisagreementReport:
+    """The report. A filter that cannot be is wrong usage."""
+    from evaluation.disagreement import disagreement as compute
+    from playpen_tui.cli.common import full_runs
+
+    try:
+        return compute(log.reader(), queue, full_runs(log, filters), played_on=played_on)
+    except ValueError as error:
+        if type(error) is not ValueError:  # those of our own carry their sentence and their exit code
+            raise
+        raise click.UsageError(str(error)) from error
+
+
 def _screen(path: Path | None, queue: str | None, filters: Filters) -> int:
     """What cannot be found is said on the command line, before a screen opens."""
-    from evaluation.disagreement import disagreement as compute
     from playpen_tui.cli.common import full_runs
     from playpen_tui.cli.play import open_app
     from playpen_tui.messages import Differ
     from store.log import Log
 
     with Log.open(path, readonly=True) as log:
+        _computed(log, queue, filters, False)
         filters = full_runs(log, filters)
-        compute(log.reader(), queue, filters)
     return open_app(path, first=Differ(queue, filters))

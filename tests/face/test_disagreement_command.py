@@ -44,9 +44,11 @@ def test_as_lines(log):
     assert "taboo, describer, ply 2, episode " in told and ": A 2, B 1\n" in told
     assert "  people  A  0.20 [0.04, 0.62] of 5  CLUE: number 0 a" in told
     assert "  game    B  1.00 [0.57, 1.00] of 5  CLUE: number 0 b" in told
-    assert ": B 1; decided: A\n" in told and "  people  A  ✗ failure, 0.00  CLUE: number 1 a" in told
+    assert (
+        ": B 1; adjudicated: A, over the votes\n" in told and "  people  A  ✗ failure, 0.00  CLUE: number 1 a" in told
+    )
     assert "2 agree · 2 disagree · 1 undecided: 2 of 4 pairs that can be told (too few for an interval)" in told
-    assert "undecided: 1 people prefer neither" in told and "\x1b" not in told
+    assert "undecided: people prefer neither (1)" in told and "\x1b" not in told
 
 
 def test_as_json_and_filtered(log):
@@ -73,4 +75,5 @@ def test_branches_tell_of_what_was_played_on_by_the_same_words(log):
 def test_what_is_wrong_is_one_sentence(log):
     wrong = run(log, "annotate", "disagreement", "--queue", "pear")
     assert wrong.exit_code != 0 and "no queue is called 'pear'; there is pairs" in str(wrong.exception)
-    assert run(log, "annotate", "disagreement", "--order", "x").exit_code == 2
+    wrong = run(log, "annotate", "disagreement", "--outcome", "foo", "--plain")
+    assert wrong.exit_code == 2 and "no outcome 'foo'; there are success, failure" in wrong.output

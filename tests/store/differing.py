@@ -46,20 +46,19 @@ def played_on(log: Log, item: str, letter: str, rewards: list[float]) -> None:
     candidate = side(log, item, letter)
 
     def write(db) -> None:
-        sql = (
-            "SELECT e.instance_id, e.game, e.id FROM candidates c JOIN episodes e ON e.id = c.episode_id WHERE c.id = ?"
-        )
-        row = db.execute(sql, (candidate,)).fetchone()
+        sql = """SELECT c.role, e.instance_id, e.game, e.id, c.ply FROM candidates c
+          JOIN episodes e ON e.id = c.episode_id WHERE c.id = ?"""
+        role, *row = db.execute(sql, (candidate,)).fetchone()
         for reward in rewards:
             id = new_id()
             db.execute(
-                "INSERT INTO episodes VALUES (?, NULL, NULL, NULL, ?, ?, 1, 0, ?, 2, '[]', ?)",
+                "INSERT INTO episodes VALUES (?, NULL, NULL, NULL, ?, ?, 1, 0, ?, ?, '[]', ?)",
                 (id, *row, now()),
             )
             db.execute("INSERT INTO rollouts (episode_id, candidate_id) VALUES (?, ?)", (id, candidate))
             db.execute(
                 "INSERT INTO results VALUES (?, 'success', '', NULL, ?, '[]', 3, ?)",
-                (id, to_json({ROLE: reward}), now()),
+                (id, to_json({role: reward}), now()),
             )
 
     log.write(write)
