@@ -61,6 +61,14 @@ def wilson(successes: float, n: float, least: int = LEAST) -> Estimate:
     return Estimate(rate, max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale), int(n))
 
 
+def mean_return(rewards: Sequence[float]) -> Estimate | None:
+    """The mean of rewards from 0 to 1, with Wilson's interval from five on; None without any.
+
+    Rewards between 0 and 1 vary least where none is in between, so that the interval of a rate is never too narrow.
+    """
+    return wilson(min(max(math.fsum(rewards), 0.0), len(rewards)), len(rewards)) if rewards else None
+
+
 def percentiles(drawn: Sequence[float], tail: float = 0.025) -> tuple[float, float]:
     """Resampled values with this share of them cut off at either end."""
     order = sorted(drawn)

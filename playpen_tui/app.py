@@ -21,6 +21,7 @@ from playpen_tui.messages import (
     Adjudicate,
     Agree,
     Behind,
+    Differ,
     Evaluate,
     Find,
     Follow,
@@ -29,6 +30,7 @@ from playpen_tui.messages import (
     Judge,
     Look,
     NewTraining,
+    OpenPair,
     OpenTraining,
     Overlay,
     Read,
@@ -254,6 +256,18 @@ class PlaypenApp(App[int]):
         from playpen_tui.screens.agreement import AgreementScreen
 
         await self.push_screen(AgreementScreen(self.bench, message.queue))
+
+    async def on_differ(self, message: Differ) -> None:
+        """To where people and games disagree."""
+        from playpen_tui.screens.disagreement import DisagreementScreen
+
+        await self.push_screen(DisagreementScreen(self.bench, message.queue, message.filters))
+
+    async def on_open_pair(self, message: OpenPair) -> None:
+        """To one of them in full."""
+        from playpen_tui.screens.disagreed import DisagreedScreen
+
+        await self.push_screen(DisagreedScreen(self.bench, message.pairs, message.place))
 
     def on_adjudicate(self, message: Adjudicate) -> None:
         """To what people judged differently."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from evaluation.intervals import Estimate, wilson
+from evaluation.intervals import Estimate, mean_return
 from games.engine import Match
 from playpen_tui.plain_text import plain, short
 from playpen_tui.theme import GLYPHS
@@ -18,12 +18,8 @@ ORDER = ("success", "draw", "failure", "aborted", None)
 
 
 def value(branch: Branch) -> Estimate | None:
-    """Mean reward of the finished rollouts, 0 to 1, with Wilson's interval from five on; None without any.
-
-    Rewards between 0 and 1 vary least where none is in between, so that the interval of a rate is never too narrow.
-    """
-    rewards = branch.rewards
-    return wilson(min(max(sum(rewards), 0.0), len(rewards)), len(rewards)) if rewards else None
+    """Mean reward of the finished rollouts, 0 to 1, with its interval."""
+    return mean_return(branch.rewards)
 
 
 def outcomes(rollouts: Sequence[Rollout]) -> Counter[str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from textual.message import Message
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from playpen_tui.beginning import Wish
     from playpen_tui.branching import BranchWish
     from playpen_tui.figures import Asked
+    from playpen_tui.judging import Shown
     from playpen_tui.study import Taking
     from playpen_tui.watching import Watch
     from playpen_tui.workbench import Workbench
+    from store.disagreement import Pair
     from store.filters import Filters
     from store.trace import Node
 
@@ -169,3 +171,21 @@ class Agree(Message):
     def __init__(self, queue: str) -> None:
         super().__init__()
         self.queue = queue
+
+
+class Differ(Message):
+    """Show where people and games disagree: in a queue (a name or an id) or in all, over whatever is open."""
+
+    def __init__(self, queue: str | None = None, filters: Filters | None = None) -> None:
+        super().__init__()
+        self.queue = queue
+        self.filters = filters
+
+
+class OpenPair(Message):
+    """Show one of these pairs in full, over whatever is open."""
+
+    def __init__(self, pairs: Sequence[tuple[Pair, Shown]], place: int) -> None:
+        super().__init__()
+        self.pairs = pairs
+        self.place = place

@@ -341,47 +341,6 @@ def competing(reader: sqlite3.Connection, filters: Filters) -> list[Competing]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """A pair of which people prefer the side that came to less when both were played on."""
-
-    game: str
-    role: Role
-    episode: str
-    ply: int
-    preferred: str
-    """The text that more people prefer; `other` the one that was worth more."""
-    other: str
-    votes: int
-    of: int
-    value: float
-    other_value: float
-    n: int
-    other_n: int
-
-
-def disagreements(reader: sqlite3.Connection) -> tuple[list[Disagreement], int]:
-    """Pairs where people and outcomes disagree, the widest apart first; and how many pairs have both."""
-    votes: dict[tuple[str, str], int] = {}
-    for chosen, rejected, count in reader.execute(_PREFERRED):
-        votes[chosen, rejected] = count
-    found: list[Disagreement] = []
-    both = 0
-    for (chosen, rejected), count in votes.items():
-        against = votes.get((rejected, chosen), 0)
-        if count <= against:
-            continue
-        row = reader.execute(_BOTH, (chosen, rejected)).fetchone()
-        if row is None:
-            continue
-        both += 1
-        game, role, episode, ply, text, rest, value, other, n, many = row
-        if value < other:
-            whose = (game, role, episode, ply, text, rest, count, count + against)
-            found.append(Disagreement(*whose, value, other, n, many))
-    return sorted(found, key=lambda one: one.value - one.other_value), both
-
-
 def values_of(reader: sqlite3.Connection, episode: str) -> dict[int, tuple[float, int]]:
     """What turns of an episode are worth by the rollouts from them: mean reward of their role, and of how many."""
     rows = reader.execute(_VALUES, {"episode": episode}).fetchall()
@@ -422,18 +381,6 @@ SELECT c.id, c.episode_id, c.ply, c.role, i.key, i.split, c.seen_hash, c.text, c
 FROM candidates c JOIN episodes e ON e.id = c.episode_id JOIN instances i ON i.id = e.instance_id
 WHERE c.value IS NOT NULL AND c.seen_hash IS NOT NULL AND e.id IN fits
 ORDER BY c.episode_id, c.ply, c.role, c.id"""
-_PREFERRED = """
-SELECT a.chosen_id, a.rejected_id, count(DISTINCT a.annotator_id) FROM annotations a
-WHERE a.kind = 'preference' AND a.annotator_id IS NOT NULL AND coalesce(a.strength, 1) <> 0
-  AND a.chosen_id IS NOT NULL AND a.rejected_id IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM annotations n WHERE n.supersedes = a.id)
-GROUP BY a.chosen_id, a.rejected_id"""
-_BOTH = """
-SELECT e.game, c.role, c.episode_id, c.ply, c.text, x.text, c.value, x.value,
-  (SELECT count(*) FROM rollouts o JOIN results r ON r.episode_id = o.episode_id WHERE o.candidate_id = c.id),
-  (SELECT count(*) FROM rollouts o JOIN results r ON r.episode_id = o.episode_id WHERE o.candidate_id = x.id)
-FROM candidates c JOIN candidates x ON x.id = ?2 JOIN episodes e ON e.id = c.episode_id
-WHERE c.id = ?1 AND c.value IS NOT NULL AND x.value IS NOT NULL"""
 _BRANCH = "INSERT INTO branches (run_id, candidate_id, place, copies) VALUES (?, ?, ?, ?)"
 _CANDIDATE = """
 INSERT INTO candidates (id, episode_id, ply, role, turn_id, rank, player_id, person_id, call_id, seen_hash, text,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "agreement": "playpen_tui.cli.annotate_agreement:agreement",
+    "disagreement": "playpen_tui.cli.annotate_disagreement:disagreement",
     "queue": "playpen_tui.cli.annotate_queue:queue",
     "mine": "playpen_tui.cli.annotate_mine:mine",
     "adjudicate": "playpen_tui.cli.annotate_adjudicate:adjudicate",

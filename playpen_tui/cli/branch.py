@@ -48,7 +48,11 @@ SHOWN = 20
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Luck of all sampling.")
 @click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Rollouts at once.")
 @click.option("--resume", metavar="RUN", help="Go on with a branch run: every planned rollout exactly once.")
-@click.option("--disagreement", is_flag=True, help="Only list pairs where people prefer what came to less.")
+@click.option(
+    "--disagreement",
+    is_flag=True,
+    help="Only list pairs where people prefer what came to less when both were played on.",
+)
 @click.option("--plain", is_flag=True, help="Lines instead of a screen.")
 @filters_named()
 @json_option
@@ -62,7 +66,9 @@ def branch(ctx: click.Context, as_json: bool, db: str | None, plain: bool, filte
     """
     path = place(ctx, db)
     if asked["disagreement"]:
-        _disagreement(path, as_json)
+        from playpen_tui.cli.annotate_disagreement import tell
+
+        tell(path, None, filters, as_json, played_on=True)
         return
     if asked["episode"] is None and asked["ply"] is not None:
         raise click.UsageError("--ply needs --episode, whose turn it is")
@@ -73,31 +79,6 @@ def branch(ctx: click.Context, as_json: bool, db: str | None, plain: bool, filte
 
         ctx.exit(open_app(path, first=Fork(asked["episode"], asked["ply"], _wish((), asked))))
     ctx.exit(asyncio.run(_headless(path, filters, asked, as_json)))
-
-
-def _disagreement(path: Path | None, as_json: bool) -> None:
-    """Where what people prefer and what came of it disagree."""
-    from dataclasses import asdict
-
-    from playpen_tui.cli.common import print_table
-    from store.branches import disagreements
-    from store.log import Log
-
-    with Log.open(path, readonly=True) as log:
-        found, both = disagreements(log.reader())
-    if as_json:
-        print_json({"pairs": both, "disagree": [asdict(one) for one in found]})
-        return
-    rows = [
-        (
-            *(one.episode, one.ply, f"{one.game} {one.role}", f"{one.votes} of {one.of}"),
-            *(f"{one.value:.2f} of {one.n}", f"{one.other_value:.2f} of {one.other_n}", one.preferred, one.other),
-        )
-        for one in found
-    ]
-    if rows:
-        print_table(("episode", "ply", "seat", "prefer", "value", "other", "preferred", "other reply"), rows)
-    print(f"{len(found):,} of {both:,} pairs that people judged and that were played on disagree")
 
 
 def _wish(points: tuple[tuple[str, int], ...], asked: dict[str, Any]) -> BranchWish:

@@ -11,26 +11,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual import work
-from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
 
 from playpen_tui.actions import bindings
-from playpen_tui.messages import Go
-from playpen_tui.screens.annotate import BESIDE
 from playpen_tui.screens.dialogs import Prompt
-from playpen_tui.screens.faults import Telling
+from playpen_tui.screens.pairs import PairsScreen
 from playpen_tui.text import one_line
-from playpen_tui.verdicts import choices, glyph, said, word
-from playpen_tui.widgets.pair import Pane, both, told
-from playpen_tui.widgets.put import put
+from playpen_tui.verdicts import choices, glyph, said
 from playpen_tui.workbench import Workbench, expected
 from store.judging import Verdict
 
 if TYPE_CHECKING:
     from playpen_tui.judging import Shown
-    from store.adjudication import Dispute
+    from store.adjudication import Dispute, Opinion
 
 
 AS_LOGGED: dict[str, Verdict] = {"left": "a", "right": "b", "tie": "tie", "bad": "bad"}
@@ -38,87 +31,34 @@ AS_LOGGED: dict[str, Verdict] = {"left": "a", "right": "b", "tie": "tie", "bad":
 AS_SHOWN = {logged: seen for seen, logged in AS_LOGGED.items()}
 
 
-class AdjudicateScreen(Telling):
+class AdjudicateScreen(PairsScreen):
     """What is disputed in one queue."""
 
     BINDINGS = bindings("adjudicate")
-    CSS_PATH = "annotate.tcss"
-    AUTO_FOCUS = ""
 
     def __init__(self, bench: Workbench, queue: str, found: Sequence[tuple[Dispute, Shown]]) -> None:
-        super().__init__()
-        self.bench = bench
+        super().__init__(bench, [shown for _, shown in found])
         self.queue = queue
         self.found = list(found)
-        self._place = 0
-        self._at = 0
-        self._diff = True
-
-    def compose(self) -> ComposeResult:
-        """Head, what was said before, both, the votes, verdicts and their keys."""
-        with Horizontal(id="head"):
-            yield Static("", id="where")
-            yield Static("", id="what")
-        with VerticalScroll(id="before", can_focus=False):
-            yield Static("", id="said")
-        with Container(id="both"):
-            yield Pane(id="left")
-            yield Pane(id="right")
-        with VerticalScroll(id="votes", can_focus=False):
-            yield Static("", id="opinions")
-        yield Static("", id="bar")
-        yield Footer(show_command_palette=False)
-
-    def on_mount(self) -> None:
-        """The first one."""
-        self._draw(new=True)
-
-    def on_resize(self) -> None:
-        """Other sizes have other places."""
-        self.call_after_refresh(self._draw)
 
     @property
     def dispute(self) -> Dispute:
         """What is said of the item that is open."""
         return self.found[self._place][0]
 
-    @property
-    def beside(self) -> bool:
-        """Whether the two stand side by side."""
-        return self.size.width >= BESIDE
-
-    def _draw(self, new: bool = False) -> None:
-        if not self.is_attached or not self.query("#bar"):
-            return
-        self.set_class(self.beside, "-beside")
-        shown, width = self.found[self._place][1], max(40, self.size.width - 4)
+    def heading(self) -> str:
+        """Which one, and how many are decided."""
         decided = sum(bool(one.decided) for one, _ in self.found)
-        where = f"disputed · {self._place + 1:,}/{len(self.found):,} · {decided:,} decided"
-        put(self.query_one("#where", Static), Content(where), layout=False)
-        put(self.query_one("#what", Static), Content(f"{one_line(shown.game, 30)} · {one_line(shown.role, 20)}"))
-        put(self.query_one("#said", Static), Content("\n").join(told(shown.context, width)))
-        texts = both(shown.left, shown.right, self._diff)
-        for at, (pane, text, side) in enumerate(zip(self._panes, texts, (shown.left, shown.right), strict=True)):
-            pane.show(text, side.goes_on, new=new)
-            pane.name_it(str(at + 1), word(("left", "right")[at], self.beside), at == self._at)
-        put(self.query_one("#opinions", Static), Content("\n").join(opinions(self.dispute, self.beside)))
-        put(self.query_one("#bar", Static), choices(width, self.beside), layout=False)
-        if new:
-            self.query_one("#before", VerticalScroll).scroll_end(animate=False, immediate=True)
-            self.query_one("#votes", VerticalScroll).scroll_home(animate=False, immediate=True)
-        self.call_after_refresh(self._note)
-        self.refresh_bindings()
+        return f"disputed · {self._place + 1:,}/{len(self.found):,} · {decided:,} decided"
 
-    @property
-    def _panes(self) -> tuple[Pane, Pane]:
-        return self.query_one("#left", Pane), self.query_one("#right", Pane)
+    def said_of_it(self) -> list[Content]:
+        """The votes, and the decision."""
+        one = self.dispute
+        return opinions(one.opinions, self.beside) + decision(one.decided or "", one.reason, self.beside)
 
-    def _note(self) -> None:
-        if not self.is_attached:
-            return
-        for at, pane in enumerate(self._panes):
-            pane.note()
-            pane.name_it(str(at + 1), word(("left", "right")[at], self.beside), at == self._at)
+    def line(self, width: int) -> Content:
+        """The keys of decisions."""
+        return choices(width, self.beside)
 
     # deciding
 
@@ -147,7 +87,7 @@ class AdjudicateScreen(Telling):
         rest = [at for at in range(len(self.found)) if not self.found[at][0].decided]
         if rest:
             self._place = next((at for at in rest if at > place), rest[0])
-        self._draw(new=bool(rest))
+        self.draw_pair(new=bool(rest))
 
     def action_left(self) -> None:
         """The left one is better."""
@@ -165,61 +105,11 @@ class AdjudicateScreen(Telling):
         """Neither will do."""
         self._decide("bad")
 
-    # looking
 
-    def action_next(self) -> None:
-        """The next one."""
-        self._go(1)
-
-    def action_previous(self) -> None:
-        """The one before."""
-        self._go(-1)
-
-    def _go(self, way: int) -> None:
-        self._place = (self._place + way) % len(self.found)
-        self._draw(new=True)
-
-    def action_diff(self) -> None:
-        """Mark the words that differ, or do not."""
-        self._diff = not self._diff
-        self._draw()
-
-    def action_swap(self) -> None:
-        """Keys scroll the other one."""
-        self._at = 1 - self._at
-        self._note()
-
-    def action_up(self) -> None:
-        """A line up."""
-        self._panes[self._at].move(-1)
-        self.call_after_refresh(self._note)
-
-    def action_down(self) -> None:
-        """A line down."""
-        self._panes[self._at].move(1)
-        self.call_after_refresh(self._note)
-
-    def action_before_up(self) -> None:
-        """Further up among the votes."""
-        self.query_one("#votes", VerticalScroll).scroll_page_up(animate=False)
-
-    def action_before_down(self) -> None:
-        """Further down among the votes."""
-        self.query_one("#votes", VerticalScroll).scroll_page_down(animate=False)
-
-    def action_back(self) -> None:
-        """Back; what was decided is in the log."""
-        self.app.post_message(Go("back"))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """One alone has no next."""
-        return len(self.found) > 1 if action in ("next", "previous") else True
-
-
-def opinions(dispute: Dispute, beside: bool) -> list[Content]:
-    """What each judge said, people first, and what was decided."""
+def opinions(said_by: Sequence[Opinion], beside: bool) -> list[Content]:
+    """What each judge said, people first."""
     lines: list[Content] = []
-    for one in sorted(dispute.opinions, key=lambda one: not one.person):
+    for one in sorted(said_by, key=lambda one: not one.person):
         verdict = AS_SHOWN.get(one.verdict, one.verdict)
         line = Content.styled(f"{one_line(one.judge, 40)}  ", "$primary")
         line += Content(f"{glyph(verdict, beside)} {said(verdict, one.much, beside)}")
@@ -228,10 +118,15 @@ def opinions(dispute: Dispute, beside: bool) -> list[Content]:
         line += Content.styled("  ⚑ flagged" if one.flag else "", "$accent")
         line += Content(f"  “{one_line(one.comment, 400)}”" if one.comment else "")
         lines.append(line)
-    if dispute.decided:
-        text = f"✓ decided: {said(AS_SHOWN.get(dispute.decided, dispute.decided), False, beside)}"
-        lines.append(Content.styled(text, "bold $success") + Content(f"  {one_line(dispute.reason, 400)}"))
     return lines
+
+
+def decision(verdict: str, reason: str, beside: bool) -> list[Content]:
+    """What was decided and why, in one line; none where nothing was."""
+    if not verdict:
+        return []
+    text = f"✓ decided: {said(AS_SHOWN.get(verdict, verdict), False, beside)}"
+    return [Content.styled(text, "bold $success") + Content(f"  {one_line(reason, 400)}")]
 
 
 def _no_reason(text: str) -> str:

@@ -14,7 +14,7 @@ from textual.widgets import Footer, Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.listing import fit
-from playpen_tui.messages import Go
+from playpen_tui.messages import Differ, Go
 from playpen_tui.screens.faults import Telling
 from playpen_tui.text import one_line
 from playpen_tui.widgets.page import wrapped
@@ -83,6 +83,10 @@ class AgreementScreen(Telling):
         if self.found is not None:
             self.app.copy_to_clipboard("\n".join(line.plain.rstrip() for line in _lines(self.found, 160)))
             self.notify("copied as text", markup=False, timeout=2)
+
+    def action_against(self) -> None:
+        """Where its judges and the games disagree."""
+        self.app.post_message(Differ(self.queue))
 
     def action_back(self) -> None:
         """Back."""

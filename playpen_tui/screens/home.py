@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from playpen_tui.actions import bindings
-from playpen_tui.messages import Go, Look, OpenTraining, Sit
+from playpen_tui.messages import Differ, Go, Look, OpenTraining, Sit
 from playpen_tui.sitting import Setup
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
@@ -164,6 +164,10 @@ class HomeScreen(Screen[None]):
     def action_annotate(self) -> None:
         """The queues."""
         self.app.post_message(Go("queues"))
+
+    def action_against(self) -> None:
+        """Where people and games disagree."""
+        self.app.post_message(Differ())
 
     def action_browse(self) -> None:
         """The episodes."""

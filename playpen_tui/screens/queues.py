@@ -5,20 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import work
-from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
-from textual.widgets.option_list import Option
 
 from playpen_tui.actions import bindings
 from playpen_tui.listing import fit
-from playpen_tui.messages import Adjudicate, Agree, Go, Judge
+from playpen_tui.messages import Adjudicate, Agree, Differ, Go, Judge
 from playpen_tui.screens.annotate import guidelines_dialog
 from playpen_tui.screens.dialogs import Choose, Prompt
-from playpen_tui.screens.faults import Telling
+from playpen_tui.screens.lists import ListScreen
 from playpen_tui.text import one_line
-from playpen_tui.widgets.put import put
 from playpen_tui.workbench import Workbench, expected
 
 if TYPE_CHECKING:
@@ -32,39 +27,15 @@ NOTHING = (
 JUDGES = (("1", "one person each"), ("2", "two, so that their agreement can be told"), ("3", "three"))
 
 
-class QueuesScreen(Telling):
+class QueuesScreen(ListScreen):
     """The list."""
 
     BINDINGS = bindings("queues")
-    CSS_PATH = "annotate.tcss"
+    HEADING = "Annotate"
 
     def __init__(self, bench: Workbench) -> None:
-        super().__init__()
-        self.bench = bench
+        super().__init__(bench)
         self._lines: list[QueueLine] | None = None
-        self._trouble = ""
-
-    def compose(self) -> ComposeResult:
-        """Title, columns, rows, keys."""
-        with Horizontal(id="head"):
-            yield Static("Annotate", id="where")
-            yield Static("reading …", id="what")
-        yield Static("", id="names")
-        yield OptionList(id="list")
-        yield Static("", id="nothing")
-        yield Footer(show_command_palette=False)
-
-    def on_mount(self) -> None:
-        """Read the log."""
-        self.query_one(OptionList).focus()
-
-    def on_screen_resume(self) -> None:
-        """Also when one is back from judging."""
-        self.action_look()
-
-    def on_resize(self) -> None:
-        """Other widths have other columns."""
-        self.call_after_refresh(self._fill)
 
     @work(group="look", exclusive=True, exit_on_error=False)
     async def action_look(self) -> None:
@@ -77,33 +48,19 @@ class QueuesScreen(Telling):
             self._lines, self._trouble = [], str(error)
         self._fill()
 
-    def _fill(self) -> None:
-        if self._lines is None or not self.is_attached or not self.query("#list"):
+    def fill(self) -> None:
+        """One line a queue."""
+        if (lines := self._lines) is None:
             return
-        box, before, lines = self.query_one(OptionList), self.chosen, self._lines
-        width = max(60, self.size.width - 5)
-        put(self.query_one("#names", Static), Content(_titles(width) if lines else ""), layout=False)
-        waiting = sum(line.left for line in lines)
-        put(self.query_one("#what", Static), Content(f"{waiting:,} wait for you" if lines else ""))
-        box.clear_options()
-        box.add_options([Option(Content("").join([drawn(line, width)]), id=line.id) for line in lines])
-        ids = [line.id for line in lines]
-        if ids:
-            box.highlighted = ids.index(before.id) if before is not None and before.id in ids else 0
-        nothing = self.query_one("#nothing", Static)
-        nothing.display, box.display = not ids, bool(ids)
-        if ids and self.focused is None:
-            box.focus()
-        text = Content.styled(f"⊘ {one_line(self._trouble, 600)}", "$error") if self._trouble else Content(NOTHING)
-        nothing.update(text)
-        self.refresh_bindings()
+        width, waiting = self.width, sum(line.left for line in lines)
+        what = f"{waiting:,} wait for you" if lines else ""
+        drawings = [(line.id, drawn(line, width)) for line in lines]
+        self.put_lines(what, _titles(width) if lines else "", drawings, NOTHING)
 
     @property
     def chosen(self) -> QueueLine | None:
         """The queue under the cursor."""
-        box = self.query_one(OptionList)
-        at = box.highlighted
-        id = box.get_option_at_index(at).id if at is not None and at < box.option_count else None
+        id = self.at
         return next((line for line in self._lines or () if line.id == id), None)
 
     # keys
@@ -111,10 +68,6 @@ class QueuesScreen(Telling):
     def on_option_list_option_selected(self) -> None:
         """Enter, or a click."""
         self.action_judge()
-
-    def on_option_list_option_highlighted(self) -> None:
-        """Not every queue has something disputed."""
-        self.refresh_bindings()
 
     def action_judge(self) -> None:
         """Judge."""
@@ -133,6 +86,11 @@ class QueuesScreen(Telling):
         """How well judges agree."""
         if (line := self.chosen) is not None:
             self.app.post_message(Agree(line.id))
+
+    def action_against(self) -> None:
+        """Where people and games disagree: in this queue, or in all that was judged where there is no queue."""
+        line = self.chosen
+        self.app.post_message(Differ(None if line is None else line.id))
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_guidelines(self) -> None:

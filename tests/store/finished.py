@@ -39,6 +39,7 @@ class Played:
     """role, verdict, note"""
     assisted: bool = False
     kind: str = "model"
+    rewards: Mapping[str, float] = field(default_factory=dict)
 
 
 def put(log: Log, episodes: Iterable[Played]) -> list[str]:
@@ -65,7 +66,7 @@ def put(log: Log, episodes: Iterable[Played]) -> list[str]:
                  None, 0.0, at)
             )  # fmt: skip
         rows.setdefault("results", []).append(
-            (episode, one.outcome, one.reason, one.main, "{}", "[]", len(one.turns), at)
+            (episode, one.outcome, one.reason, one.main, to_json(dict(one.rewards)), "[]", len(one.turns), at)
         )
         rows.setdefault("scorings", []).append((episode, f"{one.game}@1", "[]", to_json(dict(one.metrics)), at))
 

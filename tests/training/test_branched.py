@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.disagreement import disagreement
 from playpen_tui.branching import BranchWish, open_branching
+from playpen_tui.disagreement_view import chances
 from playpen_tui.workbench import Workbench
 from store import branches, datasets
 from store.dossier import gather
@@ -103,13 +105,16 @@ async def test_people_and_outcomes_that_disagree_are_found(grown):
         log.write(lambda db: db.execute(f"{sql}VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount)
 
     vote(best.candidate, worst.candidate, "calm-hare-1")
-    assert branches.disagreements(log.reader()) == ([], 1)
+    found = disagreement(log.reader(), played_on=True)
+    assert (found.pairs, found.agree, found.disagree) == (1, 1, 0)
     for n in range(2):
         log.people.add("local", f"calm-hare-{n + 5}")
         vote(worst.candidate, best.candidate, f"calm-hare-{n + 5}")
-    (one,), both = branches.disagreements(log.reader())
-    assert both == 1 and (one.votes, one.of, one.value, one.other_value, one.n) == (2, 3, 0.0, 1.0, 4)
-    assert one.preferred == worst.text
+    (one,) = disagreement(log.reader(), played_on=True).disagreeing
+    people, game = one.side(one.preferred), one.side(one.favoured)
+    assert (len(one.votes), one.tally[one.preferred], one.measure) == (3, 2, "rollouts")
+    assert (people.value, game.value, len(people.rewards)) == (0.0, 1.0, 4)
+    assert people.text == worst.text and chances(one) == "beyond chance, p 0.029"
 
 
 async def test_the_page_of_an_episode_has_the_values_of_its_turns(grown):

@@ -66,3 +66,20 @@ def says(log: Log, made: Queue, who: str, verdict: str, many: int = 99, comment:
         ballot = Ballot(found.item.id, verdict, found.left, found.right, repeat=found.repeat, comment=comment)
         judging.vote(log, made, judge, ballot)
         many -= 1
+
+
+def against(log: Log, made: Queue, who: str, many: int, comment: str = "") -> list[str]:
+    """Let a person prefer the side whose game came to less, of the first so many items by their words; their ids."""
+    if log.people.find(who) is None:
+        log.people.add("local", who)
+    sql = """SELECT c.text, coalesce(r.main, 0) FROM candidates c JOIN turns t ON t.id = c.turn_id
+      JOIN results r ON r.episode_id = t.episode_id WHERE c.id = ?"""
+    found = {
+        item: [log.reader().execute(sql, (id,)).fetchone() for id in (item.a, item.b)]
+        for item in judging.items(log.reader(), made)
+    }
+    items = sorted((item for item, (a, b) in found.items() if a[1] != b[1]), key=lambda item: found[item])[:many]
+    for item in items:
+        verdict = "a" if found[item][0][1] < found[item][1][1] else "b"
+        judging.vote(log, made, Judge(who), Ballot(item.id, verdict, item.a, item.b, comment=comment))
+    return [item.id for item in items]

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from differing import played_on
 from finished import Played, put
 
 from players.plan import Plan
@@ -22,6 +23,7 @@ from playpen_tui.branching import BranchWish
 from playpen_tui.figures import Asked
 from playpen_tui.judging import Judging
 from playpen_tui.messages import (
+    Differ,
     Find,
     Follow,
     Fork,
@@ -40,6 +42,8 @@ from playpen_tui.screens.branches import BranchesScreen
 from playpen_tui.screens.browse import BrowseScreen
 from playpen_tui.screens.compare import CompareScreen
 from playpen_tui.screens.dialogs import Choose, Curtain, Prompt, TextDialog
+from playpen_tui.screens.disagreed import DisagreedScreen
+from playpen_tui.screens.disagreement import DisagreementScreen
 from playpen_tui.screens.episode import EpisodeScreen
 from playpen_tui.screens.episodes import EpisodesDialog
 from playpen_tui.screens.form import FormScreen
@@ -107,6 +111,8 @@ DOERS = {
     "annotate": (AnnotateScreen,),
     "adjudicate": (AdjudicateScreen,),
     "agreement": (AgreementScreen,),
+    "disagreement": (DisagreementScreen,),
+    "disagreed": (DisagreedScreen,),
     "rows": (Rows,),
     "browse": (BrowseScreen,),
     "views": (ViewsScreen,),
@@ -400,6 +406,18 @@ async def offered_among_the_queues(stage, monkeypatch) -> set[str]:
     ])  # fmt: skip
     stage.press("d")
     await stage.to("AdjudicateScreen")
+    found |= await offered(stage)
+    made = queued.queue(log, "against", 1)
+    queued.says(log, made, "amber-otter-417", "a", 1)
+    for letter, reward in (("a", 0.0), ("b", 1.0)):
+        played_on(log, queued.judging.items(log.reader(), made)[0].id, letter, [reward])
+    stage.app.post_message(Differ(made.id))
+    await stage.to("DisagreementScreen")
+    await stage.until(lambda: stage.screen.chosen is not None, "a pair")
+    await stage.settle()
+    found |= await offered(stage)
+    stage.press("enter")
+    await stage.to("DisagreedScreen")
     return found | await offered(stage)
 
 
