@@ -87,6 +87,12 @@ class BadCondition(LogError):
     exit_code = 2
 
 
+class BadFilter(LogError, ValueError):
+    """A filter asks for what cannot be, such as an outcome that there is none of."""
+
+    exit_code = 2
+
+
 class Unknown(LogError, LookupError):
     """Nothing in the log is called this, or several things are."""
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
+from store.errors import BadFilter
 from store.people import LEVELS, Level
 
 Speaker: TypeAlias = Literal["human", "synthetic"]
@@ -85,7 +86,7 @@ class Filters:
         return any(getattr(self, field.name) != field.default for field in fields(self))
 
     def sql(self, said: Said | None = None) -> tuple[str, list[Any]]:
-        """The condition and its values. Raises ValueError for a filter that cannot be.
+        """The condition and its values. Raises BadFilter for a filter that cannot be.
 
         `said` may give another condition for a full-text query (`match`) than the usual one, with its values.
         """
@@ -233,7 +234,7 @@ def _marks(some: Sequence[object]) -> str:
 def _among(what: str, some: Sequence[str], known: Sequence[str]) -> None:
     for value in some:
         if value not in known:
-            raise ValueError(f"no {what} {value!r}; there are {', '.join(known)}")
+            raise BadFilter(f"no {what} {value!r}; there are {', '.join(known)}")
 
 
 _TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?)?)?")
@@ -242,5 +243,5 @@ _TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?)?)?")
 def _moment(text: str) -> str:
     """A day or time as the log writes times: `2026-11-01T10:00`, without what was not given."""
     if not _TIME.fullmatch(text):
-        raise ValueError(f"{text!r} is no day or time; write it such as 2026-11-01 or 2026-11-01T14:30")
+        raise BadFilter(f"{text!r} is no day or time; write it such as 2026-11-01 or 2026-11-01T14:30")
     return text.replace(" ", "T").removesuffix("Z")

@@ -55,16 +55,11 @@ def tell(path: Path | None, queue: str | None, filters: Filters, as_json: bool, 
 
 
 def _computed(log: Log, queue: str | None, filters: Filters, played_on: bool) -> DisagreementReport:
-    """The report. A filter that cannot be is wrong usage."""
+    """The report."""
     from evaluation.disagreement import disagreement as compute
     from playpen_tui.cli.common import full_runs
 
-    try:
-        return compute(log.reader(), queue, full_runs(log, filters), played_on=played_on)
-    except ValueError as error:
-        if type(error) is not ValueError:  # those of our own carry their sentence and their exit code
-            raise
-        raise click.UsageError(str(error)) from error
+    return compute(log.reader(), queue, full_runs(log, filters), played_on=played_on)
 
 
 def _screen(path: Path | None, queue: str | None, filters: Filters) -> int:

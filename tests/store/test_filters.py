@@ -9,7 +9,7 @@ from tiny_game import Script, new_match
 
 from players.driver import drive
 from players.ports import Place
-from store.errors import BadCondition
+from store.errors import BadCondition, BadFilter
 from store.filters import Filters, match
 
 
@@ -90,7 +90,7 @@ async def test_consent_taken_back_leaves_out(log, four):
     ],
 )
 def test_what_cannot_be_is_refused(wish, told):
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(BadFilter, match=told):
         Filters(**wish).sql()
 
 
