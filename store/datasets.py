@@ -21,8 +21,20 @@ from store.ids import MessageRow, clean, new_id, now, to_json
 from store.log import Log
 from store.writer import Row, insert_sql
 
-Kind: TypeAlias = Literal["sft", "dpo", "kto", "grpo"]
+Kind: TypeAlias = Literal["sft", "dpo", "kto", "grpo", "ranking"]
 BATCH = 500
+
+
+class Ranked(NamedTuple):
+    """One reply of a ranking."""
+
+    tip: str
+    """The dialogue with this reply at its end."""
+    rank: int
+    """From 1; replies that are worth the same have the same."""
+    score: float
+    """Its mean over the votes about it, 0 to 1."""
+    votes: int
 
 
 class DatasetRow(NamedTuple):
@@ -56,6 +68,10 @@ class DatasetRow(NamedTuple):
     """Of grpo: id of the instance that `role` plays on from here; `tip` is what the role has heard, if anything."""
     deals: tuple[Row, ...] = ()
     """Rows of instances that may not be in the log yet."""
+    ranked: tuple[Ranked, ...] = ()
+    """Of a ranking: its replies, best first; `tip` is the first, `trained` has its turns, `against` those of the others."""
+    votes: tuple[str, ...] = ()
+    """Ids of the judgements behind a ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,9 @@ def content_hash(rows: Iterable[DatasetRow]) -> str:
     for row in rows:
         general = to_json(_plain(row.general)) if row.general else ""
         played = f"|{row.role}|{row.instance}" if row.instance else ""
-        hashed.update(f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{general}{played}\n".encode())
+        ranked = "".join(f"|{one.tip}|{one.rank}|{one.score}|{one.votes}" for one in row.ranked)
+        told = f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{general}{played}{ranked}\n"
+        hashed.update(told.encode())
     return hashed.hexdigest()
 
 
@@ -101,6 +119,8 @@ def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[st
 def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], places: Sequence[int]) -> None:
     written: list[tuple[Any, ...]] = []
     turns: list[tuple[str, int, str, str]] = []
+    ranked: list[tuple[str, int, int, str, int, float, int]] = []
+    votes: list[tuple[str, int, str]] = []
     for at in places:
         row = rows[at]
         if row.new:
@@ -115,8 +135,12 @@ def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], pla
         written.append((*place, row.prompt, row.tip, row.rejected, loss, label, clean(row.why), general, row.instance))
         turns += [(dataset, at, turn, "trained") for turn in row.trained]
         turns += [(dataset, at, turn, "rejected") for turn in row.against if turn not in row.trained]
+        ranked += [(dataset, at, place, *one) for place, one in enumerate(row.ranked)]
+        votes += [(dataset, at, vote) for vote in row.votes]
     db.executemany(f"INSERT INTO dataset_rows VALUES ({', '.join('?' * 16)})", written)
     db.executemany("INSERT INTO dataset_turns VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", turns)
+    db.executemany("INSERT INTO dataset_ranked VALUES (?, ?, ?, ?, ?, ?, ?)", ranked)
+    db.executemany("INSERT INTO dataset_votes VALUES (?, ?, ?)", votes)
 
 
 def get(reader: sqlite3.Connection, id: str) -> Frozen:
@@ -132,14 +156,16 @@ def get(reader: sqlite3.Connection, id: str) -> Frozen:
 def records(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
     """What the trainer gets, row by row: `messages` and `loss`; for pairs `prompt`, `chosen`, `rejected`; for labelled
     rows `prompt`, `completion`, `label`. `loss` counts from the beginning of the dialogue, of pairs the preferred one.
-    Of grpo `prompt`, `game`, `version`, `instance`, `key`, `role`, `episode`, `seed` and the `texts` that were said
-    before. Raises LogError where words were erased since.
+    Of rankings `prompt`, `completions` (best first), `ranks`, `scores` and `votes`. Of grpo `prompt`, `game`,
+    `version`, `instance`, `key`, `role`, `episode`, `seed` and the `texts` that were said before. Raises LogError where
+    words were erased since.
     """
     gone = reader.execute("SELECT min(position) FROM dataset_rows WHERE dataset_id = ? AND why = ?", (id, ERASED))
     if (position := gone.fetchone()[0]) is not None:
         raise LogError(f"row {position} of data set {id} held words that were erased on request; make a new one")
-    if reader.execute("SELECT kind FROM datasets WHERE id = ?", (id,)).fetchone() == ("grpo",):
-        yield from _decisions(reader, id)
+    kind = reader.execute("SELECT kind FROM datasets WHERE id = ?", (id,)).fetchone()
+    if kind in (("grpo",), ("ranking",)):
+        yield from (_decisions if kind == ("grpo",) else _rankings)(reader, id)
         return
     sql = (
         "SELECT position, prompt_hash, tip_hash, rejected_hash, loss, label, general FROM dataset_rows "
@@ -168,6 +194,25 @@ def records(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
         else:
             yield {"messages": whole, "loss": json.loads(loss)}
+
+
+def _rankings(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
+    known: dict[str, tuple[str | None, dict[str, str]]] = {}
+    sql = "SELECT position, prompt_hash FROM dataset_rows WHERE dataset_id = ? ORDER BY position"
+    replies = (
+        "SELECT tip_hash, rank, score, votes FROM dataset_ranked WHERE dataset_id = ? AND position = ? ORDER BY place"
+    )
+    for position, prompt in reader.execute(sql, (id,)).fetchall():
+        ranked = [Ranked(*row) for row in reader.execute(replies, (id, position))]
+        try:
+            before = _conversation(reader, known, prompt)
+            completions = [_conversation(reader, known, one.tip)[len(before) :] for one in ranked]
+        except KeyError as error:
+            raise LogError(f"row {position} of data set {id} names words that are not in the log any more") from error
+        yield {
+            "prompt": before, "completions": completions, "ranks": [one.rank for one in ranked],
+            "scores": [one.score for one in ranked], "votes": [one.votes for one in ranked],
+        }  # fmt: skip
 
 
 def _decisions(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:

@@ -7,10 +7,9 @@ a prompt with its completions, best first, and the votes for each. Every row say
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,10 +20,10 @@ from store.exchange.chosen import new_file
 from store.filters import Filters
 from store.log import Log
 from store.people import Level
-from store.ranked import Vote, votes
-from training.build import Built, JudgedUse, NothingToTrain, build_labels, build_pairs, build_sft
-from training.leaks import Guard
+from store.ranked import votes
+from training.build import Built, JudgedUse, build_labels, build_pairs, build_sft
 from training.pairs import Mining
+from training.rankings import build_rankings
 from training.selection import Selection
 
 Form: TypeAlias = Literal["sft", "dpo", "kto", "ranking"]
@@ -40,7 +39,7 @@ class Written:
     rows: int
     content_hash: str
     dataset: str | None
-    """The frozen data set in the log; None for rankings, and where it was only looked at."""
+    """The frozen data set in the log; None where it was only looked at."""
     kinds: dict[str, int]
     """Rows by why they are there."""
     votes: dict[str, int]
@@ -60,15 +59,6 @@ def export_rows(
     said = votes(reader, asked)
     counted = dict(Counter(vote.verdict for vote in said if not vote.withheld))
     withheld = log.queries.count(replace(asked, consent=None)) - log.queries.count(asked)
-    if form == "ranking":
-        found, left_out = rankings(reader, said)
-        if not found:
-            reasons = "; ".join(f"{number} {why}" for why, number in left_out.items())
-            raise NothingToTrain(f"there is no vote of a person to rank by{f' ({reasons})' if reasons else ''}")
-        if path is not None:
-            _write(path, found)
-        kinds = dict(Counter(f"{len(row['completions'])} completions" for row in found))
-        return Written(form, path, len(found), _hash(found), None, kinds, counted, withheld, left_out)
     built = _built(reader, form, asked, judged, seed)
     left_out = dict(built.facts["left_out"])
     for verdict, why in (("tie", "judged a tie"), ("bad", "judged both bad"), ("skip", "skipped by a judge")):
@@ -90,6 +80,8 @@ def export_rows(
 def _built(reader: sqlite3.Connection, form: Form, filters: Filters, judged: JudgedUse, seed: int) -> Built:
     if form == "sft":
         return build_sft(reader, filters, Selection(seed=seed))
+    if form == "ranking":
+        return build_rankings(reader, filters)
     if form == "dpo":
         return build_pairs(reader, filters, Mining(seed=seed), judged=judged)
     return build_labels(reader, filters, Selection(seed=seed), judged)
@@ -98,7 +90,11 @@ def _built(reader: sqlite3.Connection, form: Form, filters: Filters, judged: Jud
 _ABOUT = """
 SELECT d.position, e.game, d.episode_id, d.role, d.why, d.annotation_id, d.chosen_id, d.rejected_id,
   (SELECT json_group_array(t.turn_id) FROM dataset_turns t WHERE t.dataset_id = d.dataset_id
-    AND t.position = d.position)
+    AND t.position = d.position),
+  (SELECT json_group_array(v.annotation_id) FROM dataset_votes v WHERE v.dataset_id = d.dataset_id
+    AND v.position = d.position),
+  (SELECT json_group_array(DISTINCT a.annotator_id) FROM dataset_votes v JOIN annotations a ON a.id = v.annotation_id
+    WHERE v.dataset_id = d.dataset_id AND v.position = d.position)
 FROM dataset_rows d LEFT JOIN episodes e ON e.id = d.episode_id WHERE d.dataset_id = ? ORDER BY d.position"""
 
 
@@ -107,65 +103,17 @@ def _lines(reader: sqlite3.Connection, frozen: datasets.Frozen) -> Iterator[dict
     about = reader.execute(_ABOUT, (frozen.id,)).fetchall()
     for record, row in zip(datasets.records(reader, frozen.id), about, strict=True):
         if record.get("prompt", True):
-            position, game, episode, role, why, annotation, chosen, rejected, turns = row
-            yield {
-                **record,
-                "source": {
-                    "dataset": frozen.id, "row": position, "content_hash": frozen.content_hash, "game": game or "",
-                    "episode": episode or "", "role": role, "why": why, "turns": json.loads(turns),
-                    "annotation": annotation or "", "chosen": chosen or "", "rejected": rejected or "",
-                },
+            position, game, episode, role, why, annotation, chosen, rejected, turns, voted, judges = row
+            source: dict[str, Any] = {
+                "dataset": frozen.id, "row": position, "content_hash": frozen.content_hash, "game": game or "",
+                "episode": episode or "", "role": role, "why": why, "turns": json.loads(turns),
             }  # fmt: skip
-
-
-def rankings(reader: sqlite3.Connection, said: Sequence[Vote]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Prompts with their completions, best first, and what was left out by reason.
-
-    A completion is worth one for every vote for it and half for every tie, over all votes about it; both bad counts
-    against both. What is worth the same has the same rank.
-    """
-    guard, left_out = Guard(reader), Counter[str]()
-    by: dict[str, list[Vote]] = defaultdict(list)
-    for vote in said:
-        if vote.withheld:
-            left_out["judged by somebody who agreed to less"] += 1
-        elif guard.keeps(vote.key, vote.split):
-            left_out["judged, but validation or test material"] += 1
-        elif vote.verdict == "skip":
-            left_out["skipped by a judge"] += 1
-        else:
-            by[vote.seen].append(vote)
-    return [_ranking(reader, seen, some) for seen, some in sorted(by.items())], dict(left_out)
-
-
-def _ranking(reader: sqlite3.Connection, seen: str, said: Sequence[Vote]) -> dict[str, Any]:
-    texts: dict[str, str] = {}
-    worth: dict[str, list[float]] = defaultdict(list)
-    for vote in said:
-        points = {"better": (1.0, 0.0), "tie": (0.5, 0.5), "bad": (0.0, 0.0)}[vote.verdict]
-        for (tip, text), value in zip((vote.better, vote.worse), points, strict=True):
-            texts[tip] = text
-            worth[tip].append(value)
-    mean = {tip: sum(values) / len(values) for tip, values in worth.items()}
-    order = sorted(texts, key=lambda tip: (-mean[tip], tip))
-    return {
-        "prompt": datasets.conversation(reader, seen),
-        "completions": [[{"role": "assistant", "content": texts[tip]}] for tip in order],
-        "ranks": [1 + sum(mean[other] > mean[tip] for other in order) for tip in order],
-        "scores": [round(mean[tip], 4) for tip in order],
-        "votes": [len(worth[tip]) for tip in order],
-        "source": {
-            "game": said[0].game, "episode": said[0].episode, "role": said[0].role,
-            "annotations": [vote.annotation for vote in said], "judges": sorted({vote.judge for vote in said}),
-        },
-    }  # fmt: skip
-
-
-def _hash(rows: Sequence[Mapping[str, Any]]) -> str:
-    hashed = hashlib.blake2b(digest_size=16)
-    for row in rows:
-        hashed.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace") + b"\n")
-    return hashed.hexdigest()
+            if frozen.kind == "ranking":
+                people: list[str | None] = json.loads(judges)
+                source |= {"annotations": json.loads(voted), "judges": sorted(one for one in people if one)}
+            else:
+                source |= {"annotation": annotation or "", "chosen": chosen or "", "rejected": rejected or ""}
+            yield {**record, "source": source}
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
