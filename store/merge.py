@@ -168,7 +168,11 @@ def _join(db: sqlite3.Connection, source: Path) -> Merged:
     if partly:
         db.execute(_SAID_IN_WHAT_COMES.format(row=_ROW_COMES))
     for table in ORDER:
-        count = _copy(db, table, [_KEPT[table]] if partly and table in _KEPT else [])
+        wanted = [_KEPT[table]] if partly and table in _KEPT else []
+        count = more = _copy(db, table, wanted)
+        while more and table == "annotations":  # a change of mind comes once what it supersedes is here
+            more = _copy(db, table, wanted)
+            count += more
         if count:
             done.rows[table] = count
     done.continued = before - _unfinished(db)
