@@ -69,7 +69,7 @@ class DatasetRow(NamedTuple):
     deals: tuple[Row, ...] = ()
     """Rows of instances that may not be in the log yet."""
     ranked: tuple[Ranked, ...] = ()
-    """Of a ranking: its replies, best first; `tip` is the first, `trained` has its turns, `against` those of the others."""
+    """Of a ranking: its replies, best first; `tip` is the first, `trained` its turns, `against` those of the others."""
     votes: tuple[str, ...] = ()
     """Ids of the judgements behind a ranking."""
 
@@ -119,7 +119,7 @@ def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[st
 def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], places: Sequence[int]) -> None:
     written: list[tuple[Any, ...]] = []
     turns: list[tuple[str, int, str, str]] = []
-    ranked: list[tuple[str, int, int, str, int, float, int]] = []
+    ranked: list[tuple[Any, ...]] = []
     votes: list[tuple[str, int, str]] = []
     for at in places:
         row = rows[at]

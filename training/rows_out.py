@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from store import datasets
 from store.exchange.chosen import new_file
@@ -127,5 +127,5 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer = csv.writer(file)
         writer.writerow(names)
         for row in rows:
-            cells = [cast(Any, row[name]) for name in names]
+            cells = [row[name] for name in names]
             writer.writerow([json.dumps(c, ensure_ascii=False) if isinstance(c, list | dict) else c for c in cells])

@@ -61,11 +61,14 @@ def export(
     """Write episodes to OUT: a results tree of clembench, JSON lines, a table, or a bundle for reviewers.
 
     clembench: a folder that clemcore's score, transcribe and eval accept; what was imported goes out byte for byte.
-    jsonl: one episode a line, everything that the log knows of it; `import jsonl` takes it back.
+    jsonl: one episode a line, everything that the log knows of it, judging, branches and studies too; `import jsonl`
+    takes it back.
     csv: one row per episode.
     bundle: a database with only these episodes and what they need.
     sft, dpo, kto, ranking: training data in TRL's conversational forms, as JSON lines, or CSV where OUT ends in .csv.
     """
+    from dataclasses import asdict
+
     from playpen_tui.cli.progress import Told
     from store.copies import note
     from store.log import Log
@@ -87,7 +90,10 @@ def export(
     noted = note(path, done.path, "export")
     if noted:
         print(f"note: {noted}", file=sys.stderr)
-    found = {"format": form, "out": str(done.path), "episodes": done.episodes, "withheld": done.withheld}
+    found: dict[str, Any] = {"format": form, "out": str(done.path), "episodes": done.episodes}
+    found["withheld"] = done.withheld
+    if done.held is not None:
+        found["withheld_rows"] = asdict(done.held)
     if as_json:
         print_json({**found, "consent": consent, "files": done.files, "notes": list(done.notes)})
         return
@@ -96,6 +102,12 @@ def export(
         print(f"note: {sentence}", file=sys.stderr)
     level = {"local": "be used at all", "research": "be shared for research", "public": "be published"}[consent]
     print(f"{done.withheld:,} episodes left out, since somebody in them did not agree to {level}")
+    if done.held is not None:
+        held = done.held
+        print(
+            f"{held.candidates:,} candidates, {held.judgements:,} judgements and {held.participants:,} participants of "
+            f"studies left out, since whoever gave them did not agree to {level}"
+        )
 
 
 def _rows(
