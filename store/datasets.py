@@ -164,55 +164,64 @@ def records(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
     if (position := gone.fetchone()[0]) is not None:
         raise LogError(f"row {position} of data set {id} held words that were erased on request; make a new one")
     kind = reader.execute("SELECT kind FROM datasets WHERE id = ?", (id,)).fetchone()
-    if kind in (("grpo",), ("ranking",)):
-        yield from (_decisions if kind == ("grpo",) else _rankings)(reader, id)
-        return
+    yield from _decisions(reader, id) if kind == ("grpo",) else told(reader, _rows(reader, id), f"data set {id}")
+
+
+def _rows(reader: sqlite3.Connection, id: str) -> list[DatasetRow]:
+    """The rows of a data set as far as their words go."""
+    ranked: dict[int, list[Ranked]] = {}
+    sql = "SELECT position, tip_hash, rank, score, votes FROM dataset_ranked WHERE dataset_id = ? ORDER BY 1, place"
+    for position, *one in reader.execute(sql, (id,)):
+        ranked.setdefault(position, []).append(Ranked(*one))
     sql = (
         "SELECT position, prompt_hash, tip_hash, rejected_hash, loss, label, general FROM dataset_rows "
         "WHERE dataset_id = ? ORDER BY position"
     )
+    return [
+        DatasetRow(
+            tip, tuple(json.loads(loss)), prompt, rejected, None if label is None else bool(label),
+            general=() if general is None else tuple(Message(**one) for one in json.loads(general)),
+            ranked=tuple(ranked.get(position, ())),
+        )
+        for position, prompt, tip, rejected, loss, label, general in reader.execute(sql, (id,))
+    ]  # fmt: skip
+
+
+def told(
+    reader: sqlite3.Connection, rows: Iterable[DatasetRow], name: str = "the data set"
+) -> Iterator[dict[str, Any]]:
+    """The records of rows, which may not be written down yet, as in `records`. Raises LogError."""
     known: dict[str, tuple[str | None, dict[str, str]]] = {}
-    for position, prompt, tip, rejected, loss, label, general in reader.execute(sql, (id,)).fetchall():
-        if general is not None:
-            yield {"messages": json.loads(general), "loss": json.loads(loss)}
+    for position, row in enumerate(rows):
+        known.update((hash, (above, {"role": role, "content": text})) for hash, above, role, text in row.new)
+        if row.general:
+            yield {"messages": _plain(row.general), "loss": list(row.loss)}
             continue
         try:
-            if tip is None:
+            if row.tip is None:
                 raise KeyError(position)
-            whole = _conversation(reader, known, tip)
-            before = len(_conversation(reader, known, prompt)) if prompt else 0
-            other = _conversation(reader, known, rejected) if rejected else []
+            before = _conversation(reader, known, row.prompt)
+            sides = [_conversation(reader, known, tip) for tip in _sides(row)]
         except KeyError as error:
-            raise LogError(f"row {position} of data set {id} names words that are not in the log any more") from error
-        if rejected:
+            raise LogError(f"row {position} of {name} names words that are not in the log any more") from error
+        whole, *others = [side[len(before) :] for side in sides]
+        if row.ranked:
             yield {
-                "prompt": whole[:before], "chosen": whole[before:], "rejected": other[before:], "loss": json.loads(loss)
+                "prompt": before, "completions": [whole, *others], "ranks": [one.rank for one in row.ranked],
+                "scores": [one.score for one in row.ranked], "votes": [one.votes for one in row.ranked],
             }  # fmt: skip
-        elif label is not None:
-            yield {
-                "prompt": whole[:before], "completion": whole[before:], "label": bool(label), "loss": json.loads(loss)
-            }  # fmt: skip
+        elif row.rejected:
+            yield {"prompt": before, "chosen": whole, "rejected": others[0], "loss": list(row.loss)}
+        elif row.label is not None:
+            yield {"prompt": before, "completion": whole, "label": row.label, "loss": list(row.loss)}
         else:
-            yield {"messages": whole, "loss": json.loads(loss)}
+            yield {"messages": sides[0], "loss": list(row.loss)}
 
 
-def _rankings(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
-    known: dict[str, tuple[str | None, dict[str, str]]] = {}
-    sql = "SELECT position, prompt_hash FROM dataset_rows WHERE dataset_id = ? ORDER BY position"
-    replies = (
-        "SELECT tip_hash, rank, score, votes FROM dataset_ranked WHERE dataset_id = ? AND position = ? ORDER BY place"
-    )
-    for position, prompt in reader.execute(sql, (id,)).fetchall():
-        ranked = [Ranked(*row) for row in reader.execute(replies, (id, position))]
-        try:
-            before = _conversation(reader, known, prompt)
-            completions = [_conversation(reader, known, one.tip)[len(before) :] for one in ranked]
-        except KeyError as error:
-            raise LogError(f"row {position} of data set {id} names words that are not in the log any more") from error
-        yield {
-            "prompt": before, "completions": completions, "ranks": [one.rank for one in ranked],
-            "scores": [one.score for one in ranked], "votes": [one.votes for one in ranked],
-        }  # fmt: skip
+def _sides(row: DatasetRow) -> list[str]:
+    """The dialogues of a row: the preferred one, or all of a ranking."""
+    found = [one.tip for one in row.ranked] or [row.tip or ""]
+    return [*found, row.rejected] if row.rejected else found
 
 
 def _decisions(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:

@@ -11,11 +11,12 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from store import datasets
+from store.datasets import DatasetRow
 from store.exchange.chosen import new_file
 from store.filters import Filters
 from store.log import Log
@@ -28,6 +29,8 @@ from training.selection import Selection
 
 Form: TypeAlias = Literal["sft", "dpo", "kto", "ranking"]
 FORMS: tuple[Form, ...] = ("sft", "dpo", "kto", "ranking")
+UNNAMED = "0" * 26
+"""Where the id of the data set would stand, while it is only looked at."""
 
 
 @dataclass(slots=True)
@@ -49,32 +52,60 @@ class Written:
     left_out: dict[str, int] = field(default_factory=dict[str, int])
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Rows that were chosen and are not frozen yet, with what is to be said of them."""
+
+    form: Form
+    built: Built
+    judged: JudgedUse
+    filters: dict[str, Any]
+    """What was asked for, consent among it."""
+    votes: dict[str, int]
+    withheld: int
+
+
+def prepare(log: Log, form: Form, filters: Filters, consent: Level, judged: JudgedUse = "with", seed: int = 0) -> Ready:
+    """Choose the rows. Raises NothingToTrain, LogError."""
+    asked = replace(filters, splits=filters.splits or ("train",), consent=consent)
+    reader = log.reader()
+    counted = dict(Counter(vote.verdict for vote in votes(reader, asked) if not vote.withheld))
+    withheld = log.queries.count(replace(asked, consent=None)) - log.queries.count(asked)
+    built = _built(reader, form, asked, judged, seed)
+    for verdict, why in (("tie", "judged a tie"), ("bad", "judged both bad"), ("skip", "skipped by a judge")):
+        if form == "dpo" and judged != "without" and counted.get(verdict):
+            built.facts["left_out"][why] = counted[verdict]
+    chosen = {name: value for name, value in asdict(asked).items() if value}
+    return Ready(form, built, judged, chosen, counted, withheld)
+
+
 def export_rows(
     log: Log, form: Form, filters: Filters, consent: Level, out: Path | None, judged: JudgedUse = "with", seed: int = 0
 ) -> Written:
     """Choose, freeze and write; without `out` only count. Raises NothingToTrain, LogError, OSError."""
-    asked = replace(filters, splits=filters.splits or ("train",), consent=consent)
     path = None if out is None else new_file(out)
-    reader = log.reader()
-    said = votes(reader, asked)
-    counted = dict(Counter(vote.verdict for vote in said if not vote.withheld))
-    withheld = log.queries.count(replace(asked, consent=None)) - log.queries.count(asked)
-    built = _built(reader, form, asked, judged, seed)
-    left_out = dict(built.facts["left_out"])
-    for verdict, why in (("tie", "judged a tie"), ("bad", "judged both bad"), ("skip", "skipped by a judge")):
-        if form == "dpo" and judged != "without" and counted.get(verdict):
-            left_out[why] = counted[verdict]
-    kinds = dict(Counter(row.why.partition(":")[0] for row in built.rows))
-    if path is None:
-        name = datasets.content_hash(built.rows)
-        return Written(form, None, len(built.rows), name, None, kinds, counted, withheld, left_out)
-    facts = {**built.facts, "consent": consent, "exported": form}
-    frozen = datasets.freeze(log, form, built.rows, facts)
-    lines = list(_lines(log.reader(), frozen))
-    if bare := frozen.rows - len(lines):
+    ready = prepare(log, form, filters, consent, judged, seed)
+    done, lines = frozen_lines(log, ready, dry=path is None)
+    if path is not None:
+        write_lines(path, lines)
+        done.path = path
+    return done
+
+
+def frozen_lines(log: Log, ready: Ready, *, dry: bool = False) -> tuple[Written, list[dict[str, Any]]]:
+    """Freeze the rows, unless `dry`; what is to be said of them, and the lines for a file. Raises LogError."""
+    rows, name = ready.built.rows, ""
+    hashed = datasets.content_hash(rows)
+    if not dry:
+        facts = {**ready.filters, **ready.built.facts, "exported": ready.form, "judged": ready.judged}
+        name = datasets.freeze(log, ready.form, rows, facts).id
+    lines = list(_lines(log.reader(), ready.form, rows, name or UNNAMED, hashed))
+    left_out = dict(ready.built.facts["left_out"])
+    if bare := len(rows) - len(lines):
         left_out["nothing was said before, so there is no prompt"] = bare
-    _write(path, lines)
-    return Written(form, path, len(lines), frozen.content_hash, frozen.id, kinds, counted, withheld, left_out)
+    kinds = dict(Counter(row.why.partition(":")[0] for row in rows))
+    number = len(lines)
+    return Written(ready.form, None, number, hashed, name or None, kinds, ready.votes, ready.withheld, left_out), lines
 
 
 def _built(reader: sqlite3.Connection, form: Form, filters: Filters, judged: JudgedUse, seed: int) -> Built:
@@ -87,36 +118,30 @@ def _built(reader: sqlite3.Connection, form: Form, filters: Filters, judged: Jud
     return build_labels(reader, filters, Selection(seed=seed), judged)
 
 
-_ABOUT = """
-SELECT d.position, e.game, d.episode_id, d.role, d.why, d.annotation_id, d.chosen_id, d.rejected_id,
-  (SELECT json_group_array(t.turn_id) FROM dataset_turns t WHERE t.dataset_id = d.dataset_id
-    AND t.position = d.position),
-  (SELECT json_group_array(v.annotation_id) FROM dataset_votes v WHERE v.dataset_id = d.dataset_id
-    AND v.position = d.position),
-  (SELECT json_group_array(DISTINCT a.annotator_id) FROM dataset_votes v JOIN annotations a ON a.id = v.annotation_id
-    WHERE v.dataset_id = d.dataset_id AND v.position = d.position)
-FROM dataset_rows d LEFT JOIN episodes e ON e.id = d.episode_id WHERE d.dataset_id = ? ORDER BY d.position"""
+def _lines(
+    reader: sqlite3.Connection, form: Form, rows: Sequence[DatasetRow], name: str, hashed: str
+) -> Iterator[dict[str, Any]]:
+    """The records of rows, each with where it comes from; those without a prompt do not go."""
+    games = dict(reader.execute("SELECT id, game FROM episodes"))
+    judges = dict(reader.execute("SELECT id, annotator_id FROM annotations WHERE annotator_id IS NOT NULL"))
+    for position, (record, row) in enumerate(zip(datasets.told(reader, rows), rows, strict=True)):
+        if not record.get("prompt", True):
+            continue
+        source: dict[str, Any] = {
+            "dataset": name, "row": position, "content_hash": hashed, "game": games.get(row.episode, ""),
+            "episode": row.episode or "", "role": row.role, "why": row.why,
+            "turns": sorted({*row.trained, *row.against}),
+        }  # fmt: skip
+        if form == "ranking":
+            people = {judges[vote] for vote in row.votes if vote in judges}
+            source |= {"annotations": list(row.votes), "judges": sorted(people)}
+        else:
+            judged = {"annotation": row.annotation, "chosen": row.chosen, "rejected": row.refused}
+            source |= {key: value or "" for key, value in judged.items()}
+        yield {**record, "source": source}
 
 
-def _lines(reader: sqlite3.Connection, frozen: datasets.Frozen) -> Iterator[dict[str, Any]]:
-    """The records of a data set, each with where it comes from; those without a prompt do not go."""
-    about = reader.execute(_ABOUT, (frozen.id,)).fetchall()
-    for record, row in zip(datasets.records(reader, frozen.id), about, strict=True):
-        if record.get("prompt", True):
-            position, game, episode, role, why, annotation, chosen, rejected, turns, voted, judges = row
-            source: dict[str, Any] = {
-                "dataset": frozen.id, "row": position, "content_hash": frozen.content_hash, "game": game or "",
-                "episode": episode or "", "role": role, "why": why, "turns": json.loads(turns),
-            }  # fmt: skip
-            if frozen.kind == "ranking":
-                people: list[str | None] = json.loads(judges)
-                source |= {"annotations": json.loads(voted), "judges": sorted(one for one in people if one)}
-            else:
-                source |= {"annotation": annotation or "", "chosen": chosen or "", "rejected": rejected or ""}
-            yield {**record, "source": source}
-
-
-def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """JSON lines; a table where the name ends in .csv, lists and objects in it as JSON."""
     if path.suffix != ".csv":
         with path.open("x", encoding="utf-8", newline="\n") as file:

@@ -75,8 +75,8 @@ def test_lines_out_and_in_with_filters_and_consent(tmp_path, tree):
     assert out.splitlines() == [
         "1 episodes written to a.jsonl",
         "1 episodes left out, since somebody in them did not agree to be shared for research",
-        "0 candidates, 0 judgements and 0 participants of studies left out, since whoever gave them did not agree to be "
-        "shared for research",
+        "0 candidates, 0 judgements and 0 participants of studies left out, since whoever gave them did not agree to "
+        "be shared for research",
     ]
     out, _ = call(tmp_path, "export", "--format", "bundle", "--out", "b.sqlite", "--json")
     assert json.loads(out)["withheld_rows"] == {"candidates": 0, "judgements": 0, "participants": 0}
