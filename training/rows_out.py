@@ -75,7 +75,8 @@ def prepare(log: Log, form: Form, filters: Filters, consent: Level, judged: Judg
     for verdict, why in (("tie", "judged a tie"), ("bad", "judged both bad"), ("skip", "skipped by a judge")):
         if form == "dpo" and judged != "without" and counted.get(verdict):
             built.facts["left_out"][why] = counted[verdict]
-    chosen = {name: value for name, value in asdict(asked).items() if value}
+    plain = asdict(Filters())
+    chosen = {name: value for name, value in asdict(asked).items() if value != plain[name]}
     return Ready(form, built, judged, chosen, counted, withheld)
 
 
@@ -103,7 +104,7 @@ def frozen_lines(log: Log, ready: Ready, *, dry: bool = False) -> tuple[Written,
     left_out = dict(ready.built.facts["left_out"])
     if bare := len(rows) - len(lines):
         left_out["nothing was said before, so there is no prompt"] = bare
-    kinds = dict(Counter(row.why.partition(":")[0] for row in rows))
+    kinds = dict(Counter(row.why.partition(":")[0] for row in rows if row.why))
     number = len(lines)
     return Written(ready.form, None, number, hashed, name or None, kinds, ready.votes, ready.withheld, left_out), lines
 

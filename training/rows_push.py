@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from store.filters import Filters
 from store.log import Log
@@ -111,7 +112,8 @@ def _card(log: Log, ready: Ready, done: Written, to: str, license: str, version:
     if done.votes:
         votes = ", ".join(f"{number:,} {verdict}" for verdict, number in done.votes.items())
         yield f"* votes of people on these games: {votes}"
-    filters = ", ".join(f"{name} = {public(str(value))}" for name, value in ready.filters.items() if name != "consent")
+    asked = {name: value for name, value in ready.filters.items() if name != "consent"}
+    filters = ", ".join(f"{name} = {public(_told(value))}" for name, value in asked.items())
     yield f"* filters: {filters or 'none'}"
     yield "* validation and test instances: none; their content is kept out, whatever game it came through"
     yield from ("", "## Consent", "")
@@ -126,10 +128,15 @@ def _card(log: Log, ready: Ready, done: Written, to: str, license: str, version:
     name = f"{done.form}.jsonl"
     command = f"playpen-tui export --format {done.form} --consent {consent} --judged {ready.judged} --out {name}"
     yield from ("```console", command, "```", "")
-    if set(ready.filters) - {"consent", "splits"}:
-        yield from ("with the filters above. To read it:", "")
+    if set(asked) - {"splits"}:
+        yield from ("with the filters above.", "")
+    yield from ("To read it:", "")
     yield from ("```python", "from datasets import load_dataset", f'rows = load_dataset("{to}", split="train")', "```")
     yield from ("", f"Written by playpen-tui {version}.".replace(" .", "."))
+
+
+def _told(value: object) -> str:
+    return " or ".join(map(str, cast(Sequence[object], value))) if isinstance(value, list | tuple) else str(value)
 
 
 def _games(log: Log, ready: Ready) -> dict[tuple[str, str], int]:

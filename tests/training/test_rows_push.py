@@ -49,7 +49,7 @@ def test_rows_go_with_their_card_and_the_log_knows_where(form, judged, hub, tmp_
     assert "license: cc-by-4.0" in head and "path: data/train.jsonl" in head and f"- {form}" in head
     for word in (told["content_hash"], told["dataset"], "agreed to be published", f"--format {form} --consent public"):
         assert word in card
-    assert f"{told['rows']:,} rows" in card and "filters: splits = ('train',)" in card
+    assert f"{told['rows']:,} rows" in card and "filters: splits = train\n" in card
     assert "episodes of people who did not agree: 0" in card
     for content in hub.files.values():
         assert str(tmp_path).encode() not in content and b"shy-fox-2" not in content
