@@ -35,14 +35,15 @@ class Copy:
     there: bool
 
 
-def note(log: Path, copy: Path, kind: Literal["backup", "export"]) -> str:
-    """Write down that a copy was made; returns a sentence where the log cannot be written, else nothing."""
+def note(log: Path, copy: Path | str, kind: Literal["backup", "export"]) -> str:
+    """Write down that a copy was made, at a path or an address; returns a sentence where the log cannot be written."""
+    where = copy if isinstance(copy, str) else str(copy.absolute())
     try:
         with closing(connect(log)) as db:
             db.execute(
                 "INSERT INTO copies VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, "
                 "made_at = excluded.made_at",
-                (clean(str(copy.absolute())), kind, now()),
+                (clean(where), kind, now()),
             )
     except sqlite3.Error as error:
         return f"the log does not know of this {kind}, since it cannot be written ({error}); db forget will not name it"
@@ -53,6 +54,9 @@ def copies(db: sqlite3.Connection, log: Path, people: Sequence[str]) -> list[Cop
     """Every copy that is noted or lies beside the log, but for those that surely do not hold these people."""
     found: dict[str, Copy] = {}
     for path, kind, made_at in db.execute("SELECT path, kind, made_at FROM copies ORDER BY made_at, path"):
+        if path.startswith(("http://", "https://")):  # nobody here can look into it
+            found[path] = Copy(path, kind, made_at, None, True)
+            continue
         there = Path(path).exists()
         found[path] = Copy(path, kind, made_at, holds(Path(path), people) if there else None, there)
     for path in _beside(log):

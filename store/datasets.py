@@ -21,8 +21,20 @@ from store.ids import MessageRow, clean, new_id, now, to_json
 from store.log import Log
 from store.writer import Row, insert_sql
 
-Kind: TypeAlias = Literal["sft", "dpo", "kto", "grpo"]
+Kind: TypeAlias = Literal["sft", "dpo", "kto", "grpo", "ranking"]
 BATCH = 500
+
+
+class Ranked(NamedTuple):
+    """One reply of a ranking."""
+
+    tip: str
+    """The dialogue with this reply at its end."""
+    rank: int
+    """From 1; replies that are worth the same have the same."""
+    score: float
+    """Its mean over the votes about it, 0 to 1."""
+    votes: int
 
 
 class DatasetRow(NamedTuple):
@@ -56,6 +68,10 @@ class DatasetRow(NamedTuple):
     """Of grpo: id of the instance that `role` plays on from here; `tip` is what the role has heard, if anything."""
     deals: tuple[Row, ...] = ()
     """Rows of instances that may not be in the log yet."""
+    ranked: tuple[Ranked, ...] = ()
+    """Of a ranking: its replies, best first; `tip` is the first, `trained` its turns, `against` those of the others."""
+    votes: tuple[str, ...] = ()
+    """Ids of the judgements behind a ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,9 @@ def content_hash(rows: Iterable[DatasetRow]) -> str:
     for row in rows:
         general = to_json(_plain(row.general)) if row.general else ""
         played = f"|{row.role}|{row.instance}" if row.instance else ""
-        hashed.update(f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{general}{played}\n".encode())
+        ranked = "".join(f"|{one.tip}|{one.rank}|{one.score}|{one.votes}" for one in row.ranked)
+        told = f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{general}{played}{ranked}\n"
+        hashed.update(told.encode())
     return hashed.hexdigest()
 
 
@@ -101,6 +119,8 @@ def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[st
 def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], places: Sequence[int]) -> None:
     written: list[tuple[Any, ...]] = []
     turns: list[tuple[str, int, str, str]] = []
+    ranked: list[tuple[Any, ...]] = []
+    votes: list[tuple[str, int, str]] = []
     for at in places:
         row = rows[at]
         if row.new:
@@ -115,8 +135,12 @@ def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], pla
         written.append((*place, row.prompt, row.tip, row.rejected, loss, label, clean(row.why), general, row.instance))
         turns += [(dataset, at, turn, "trained") for turn in row.trained]
         turns += [(dataset, at, turn, "rejected") for turn in row.against if turn not in row.trained]
+        ranked += [(dataset, at, place, *one) for place, one in enumerate(row.ranked)]
+        votes += [(dataset, at, vote) for vote in row.votes]
     db.executemany(f"INSERT INTO dataset_rows VALUES ({', '.join('?' * 16)})", written)
     db.executemany("INSERT INTO dataset_turns VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", turns)
+    db.executemany("INSERT INTO dataset_ranked VALUES (?, ?, ?, ?, ?, ?, ?)", ranked)
+    db.executemany("INSERT INTO dataset_votes VALUES (?, ?, ?)", votes)
 
 
 def get(reader: sqlite3.Connection, id: str) -> Frozen:
@@ -132,42 +156,72 @@ def get(reader: sqlite3.Connection, id: str) -> Frozen:
 def records(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:
     """What the trainer gets, row by row: `messages` and `loss`; for pairs `prompt`, `chosen`, `rejected`; for labelled
     rows `prompt`, `completion`, `label`. `loss` counts from the beginning of the dialogue, of pairs the preferred one.
-    Of grpo `prompt`, `game`, `version`, `instance`, `key`, `role`, `episode`, `seed` and the `texts` that were said
-    before. Raises LogError where words were erased since.
+    Of rankings `prompt`, `completions` (best first), `ranks`, `scores` and `votes`. Of grpo `prompt`, `game`,
+    `version`, `instance`, `key`, `role`, `episode`, `seed` and the `texts` that were said before. Raises LogError where
+    words were erased since.
     """
     gone = reader.execute("SELECT min(position) FROM dataset_rows WHERE dataset_id = ? AND why = ?", (id, ERASED))
     if (position := gone.fetchone()[0]) is not None:
         raise LogError(f"row {position} of data set {id} held words that were erased on request; make a new one")
-    if reader.execute("SELECT kind FROM datasets WHERE id = ?", (id,)).fetchone() == ("grpo",):
-        yield from _decisions(reader, id)
-        return
+    kind = reader.execute("SELECT kind FROM datasets WHERE id = ?", (id,)).fetchone()
+    yield from _decisions(reader, id) if kind == ("grpo",) else told(reader, _rows(reader, id), f"data set {id}")
+
+
+def _rows(reader: sqlite3.Connection, id: str) -> list[DatasetRow]:
+    """The rows of a data set as far as their words go."""
+    ranked: dict[int, list[Ranked]] = {}
+    sql = "SELECT position, tip_hash, rank, score, votes FROM dataset_ranked WHERE dataset_id = ? ORDER BY 1, place"
+    for position, *one in reader.execute(sql, (id,)):
+        ranked.setdefault(position, []).append(Ranked(*one))
     sql = (
         "SELECT position, prompt_hash, tip_hash, rejected_hash, loss, label, general FROM dataset_rows "
         "WHERE dataset_id = ? ORDER BY position"
     )
+    return [
+        DatasetRow(
+            tip, tuple(json.loads(loss)), prompt, rejected, None if label is None else bool(label),
+            general=() if general is None else tuple(Message(**one) for one in json.loads(general)),
+            ranked=tuple(ranked.get(position, ())),
+        )
+        for position, prompt, tip, rejected, loss, label, general in reader.execute(sql, (id,))
+    ]  # fmt: skip
+
+
+def told(
+    reader: sqlite3.Connection, rows: Iterable[DatasetRow], name: str = "the data set"
+) -> Iterator[dict[str, Any]]:
+    """The records of rows, which may not be written down yet, as in `records`. Raises LogError."""
     known: dict[str, tuple[str | None, dict[str, str]]] = {}
-    for position, prompt, tip, rejected, loss, label, general in reader.execute(sql, (id,)).fetchall():
-        if general is not None:
-            yield {"messages": json.loads(general), "loss": json.loads(loss)}
+    for position, row in enumerate(rows):
+        known.update((hash, (above, {"role": role, "content": text})) for hash, above, role, text in row.new)
+        if row.general:
+            yield {"messages": _plain(row.general), "loss": list(row.loss)}
             continue
         try:
-            if tip is None:
+            if row.tip is None:
                 raise KeyError(position)
-            whole = _conversation(reader, known, tip)
-            before = len(_conversation(reader, known, prompt)) if prompt else 0
-            other = _conversation(reader, known, rejected) if rejected else []
+            before = _conversation(reader, known, row.prompt)
+            sides = [_conversation(reader, known, tip) for tip in _sides(row)]
         except KeyError as error:
-            raise LogError(f"row {position} of data set {id} names words that are not in the log any more") from error
-        if rejected:
+            raise LogError(f"row {position} of {name} names words that are not in the log any more") from error
+        whole, *others = [side[len(before) :] for side in sides]
+        if row.ranked:
             yield {
-                "prompt": whole[:before], "chosen": whole[before:], "rejected": other[before:], "loss": json.loads(loss)
+                "prompt": before, "completions": [whole, *others], "ranks": [one.rank for one in row.ranked],
+                "scores": [one.score for one in row.ranked], "votes": [one.votes for one in row.ranked],
             }  # fmt: skip
-        elif label is not None:
-            yield {
-                "prompt": whole[:before], "completion": whole[before:], "label": bool(label), "loss": json.loads(loss)
-            }  # fmt: skip
+        elif row.rejected:
+            yield {"prompt": before, "chosen": whole, "rejected": others[0], "loss": list(row.loss)}
+        elif row.label is not None:
+            yield {"prompt": before, "completion": whole, "label": row.label, "loss": list(row.loss)}
         else:
-            yield {"messages": whole, "loss": json.loads(loss)}
+            yield {"messages": sides[0], "loss": list(row.loss)}
+
+
+def _sides(row: DatasetRow) -> list[str]:
+    """The dialogues of a row: the preferred one, or all of a ranking."""
+    found = [one.tip for one in row.ranked] or [row.tip or ""]
+    return [*found, row.rejected] if row.rejected else found
 
 
 def _decisions(reader: sqlite3.Connection, id: str) -> Iterator[dict[str, Any]]:

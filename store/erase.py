@@ -202,6 +202,8 @@ UPDATE dataset_rows SET prompt_hash = NULL, tip_hash = NULL, rejected_hash = NUL
 WHERE turn_id IN (SELECT id FROM blank) OR annotation_id IN (SELECT id FROM lost_notes)
   OR chosen_id IN (SELECT id FROM lost) OR rejected_id IN (SELECT id FROM lost)
   OR (instance_id IS NOT NULL AND episode_id IN (SELECT id FROM touched))
+  OR EXISTS (SELECT 1 FROM dataset_votes v WHERE v.dataset_id = dataset_rows.dataset_id
+    AND v.position = dataset_rows.position AND v.annotation_id IN (SELECT id FROM lost_notes))
   OR EXISTS (SELECT 1 FROM dataset_turns t WHERE t.dataset_id = dataset_rows.dataset_id
     AND t.position = dataset_rows.position AND t.turn_id IN (SELECT id FROM blank))
 RETURNING dataset_id"""
@@ -210,6 +212,12 @@ RETURNING dataset_id"""
 def _data_sets(db: sqlite3.Connection, done: Erasure) -> None:
     for (id,) in db.execute(_ROWS).fetchall():
         done.datasets[id] = done.datasets.get(id, 0) + 1
+    for table in ("dataset_ranked", "dataset_votes"):
+        db.execute(
+            f"DELETE FROM {table} AS o WHERE EXISTS (SELECT 1 FROM dataset_rows d WHERE d.dataset_id = o.dataset_id "
+            "AND d.position = o.position AND d.why = ?)",
+            (ERASED,),
+        )
 
 
 def _judgements(db: sqlite3.Connection, done: Erasure) -> None:
@@ -318,6 +326,7 @@ DELETE FROM messages WHERE hash NOT IN (
       SELECT seen_hash AS hash FROM turns UNION SELECT hash FROM heard UNION SELECT prompt_hash FROM calls
       UNION SELECT seen_hash FROM candidates UNION SELECT prompt_hash FROM dataset_rows
       UNION SELECT tip_hash FROM dataset_rows UNION SELECT rejected_hash FROM dataset_rows
+      UNION SELECT tip_hash FROM dataset_ranked
     ) WHERE hash IS NOT NULL
     UNION SELECT m.parent_hash FROM live l JOIN messages m ON m.hash = l.hash WHERE m.parent_hash IS NOT NULL
   ) SELECT hash FROM live)"""

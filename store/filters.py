@@ -152,7 +152,7 @@ class Filters:
             yield f"({self.where}\n)", []  # the line break ends a comment that would swallow the bracket
         if self.consent is not None:
             enough = LEVELS[LEVELS.index(self.consent) :]
-            yield f"e.id NOT IN ({_WITHHELD.format(marks=_marks(enough))})", [*enough, *enough]
+            yield f"e.id NOT IN ({_WITHHELD.format(marks=_marks(enough))})", [*enough, *enough, *enough]
         for one in self.nor:
             conditions, some = one._wanted(said)
             if conditions:
@@ -209,7 +209,11 @@ SELECT s.episode_id FROM seats s JOIN people p ON p.id = s.person_id
 WHERE p.withdrawn_at IS NOT NULL OR p.consent NOT IN ({marks})
 UNION
 SELECT t.episode_id FROM turns t JOIN people p ON p.id = t.person_id
+WHERE p.withdrawn_at IS NOT NULL OR p.consent NOT IN ({marks})
+UNION
+SELECT r.episode_id FROM rollouts r JOIN candidates c ON c.id = r.candidate_id JOIN people p ON p.id = c.person_id
 WHERE p.withdrawn_at IS NOT NULL OR p.consent NOT IN ({marks})"""
+"""Who sat there, spoke there, or wrote what it goes on from."""
 
 
 _SPOKEN = re.compile(r'"([^"]*)"(\*?)|\S+')

@@ -27,7 +27,8 @@ from store.schema import NAMES, applied, refuse_newer
 ORDER = (
     *("people", "players", "runs", "instances", "episodes", "seats", "messages", "turns", "heard", "calls"),
     *("candidates", "results", "scorings", "failures", "queues", "guidelines", "items", "annotations"),
-    *("datasets", "dataset_rows", "dataset_turns", "trainings", "metrics", "checkpoints", "training_events"),
+    *("datasets", "dataset_rows", "dataset_turns", "dataset_ranked", "dataset_votes"),
+    *("trainings", "metrics", "checkpoints", "training_events"),
     *("evaluations", "tags", "redactions", "tombstones", "invitations", "blobs", "files", "saved_views"),
     *("substitutes", "trash", "branches", "rollouts", "studies", "participants", "answers"),
 )
@@ -167,7 +168,11 @@ def _join(db: sqlite3.Connection, source: Path) -> Merged:
     if partly:
         db.execute(_SAID_IN_WHAT_COMES.format(row=_ROW_COMES))
     for table in ORDER:
-        count = _copy(db, table, [_KEPT[table]] if partly and table in _KEPT else [])
+        wanted = [_KEPT[table]] if partly and table in _KEPT else []
+        count = more = _copy(db, table, wanted)
+        while more and table == "annotations":  # a change of mind comes once what it supersedes is here
+            more = _copy(db, table, wanted)
+            count += more
         if count:
             done.rows[table] = count
     done.continued = before - _unfinished(db)
@@ -252,6 +257,8 @@ WITH RECURSIVE walk(hash) AS (
     UNION SELECT d.prompt_hash, '' FROM other.dataset_rows d WHERE {row}
     UNION SELECT d.tip_hash, '' FROM other.dataset_rows d WHERE {row}
     UNION SELECT d.rejected_hash, '' FROM other.dataset_rows d WHERE {row}
+    UNION SELECT r.tip_hash, '' FROM other.dataset_ranked r JOIN other.dataset_rows d
+      ON d.dataset_id = r.dataset_id AND d.position = r.position WHERE {row}
   ) WHERE hash IS NOT NULL AND episode_id NOT IN (SELECT id FROM left_out)
   UNION SELECT m.parent_hash FROM walk w JOIN other.messages m ON m.hash = w.hash WHERE m.parent_hash IS NOT NULL
 ) SELECT hash FROM walk
@@ -266,7 +273,14 @@ _ROW_COMES = """NOT EXISTS (SELECT 1 FROM other.dataset_turns t JOIN other.turns
     AND a.annotator_id IN (SELECT id FROM refused))
   AND coalesce(d.episode_id, '') NOT IN (SELECT id FROM left_out)
   AND NOT EXISTS (SELECT 1 FROM main.tombstones x WHERE (x.kind = 'candidates' AND x.id IN (d.chosen_id, d.rejected_id))
-    OR (x.kind = 'annotations' AND x.id = d.annotation_id))"""
+    OR (x.kind = 'annotations' AND x.id = d.annotation_id))
+  AND NOT EXISTS (SELECT 1 FROM other.dataset_votes v JOIN other.annotations a ON a.id = v.annotation_id
+    LEFT JOIN other.candidates c ON c.id IN (a.chosen_id, a.rejected_id)
+    WHERE v.dataset_id = d.dataset_id AND v.position = d.position
+      AND (a.annotator_id IN (SELECT id FROM refused) OR c.person_id IN (SELECT id FROM refused)
+        OR c.episode_id IN (SELECT id FROM left_out)
+        OR EXISTS (SELECT 1 FROM main.tombstones x WHERE (x.kind = 'annotations' AND x.id = a.id)
+          OR (x.kind = 'candidates' AND x.id = c.id))))"""
 """A row of a data set that holds nobody's words who is left out."""
 
 _DIFFERENT = """
@@ -353,6 +367,11 @@ def _there(table: str, *columns: str) -> Iterable[str]:
 
 _AGREES = "o.{column} IS NULL OR o.{column} NOT IN (SELECT id FROM refused)"
 _NOT_LEFT_OUT = "coalesce({episode}, '') NOT IN (SELECT id FROM left_out)"
+_ROW_HOLDS = (
+    "EXISTS (SELECT 1 FROM main.dataset_rows x WHERE x.dataset_id = o.dataset_id AND x.position = o.position "
+    "AND x.tip_hash IS NOT NULL)"
+)
+"""The row of the data set is here, and nothing of it was erased."""
 _NEEDS: Mapping[str, Iterable[str]] = {
     "calls": _there("turns", "turn_id"),
     "candidates": [
@@ -399,6 +418,8 @@ _NEEDS: Mapping[str, Iterable[str]] = {
         *_there("turns", "turn_id"),
         "EXISTS (SELECT 1 FROM main.dataset_rows x WHERE x.dataset_id = o.dataset_id AND x.position = o.position)",
     ],
+    "dataset_ranked": [_ROW_HOLDS, "EXISTS (SELECT 1 FROM main.messages x WHERE x.hash = o.tip_hash)"],
+    "dataset_votes": [_ROW_HOLDS, *_there("annotations", "annotation_id")],
     "redactions": _there("people", "person_id"),
 }
 """What must have come for a row to come: a row that names what was left out is left out too."""

@@ -62,6 +62,8 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations |
     """Bring the log up to date; returns the backup's path when an older log was there. Raises sqlite3.Error."""
     migrations = migrations or known()
     database = Database(connection)
+    held = connection.execute("PRAGMA foreign_keys").fetchone()[0]
+    connection.execute("PRAGMA foreign_keys = OFF")  # else a table that others name cannot be made anew
     connection.execute("BEGIN IMMEDIATE")
     try:
         refuse_newer(connection, path)  # another process may have been here since we looked
@@ -74,6 +76,8 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations |
     except BaseException:
         connection.rollback()
         raise
+    finally:
+        connection.execute(f"PRAGMA foreign_keys = {held}")
     return backup
 
 

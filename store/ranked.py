@@ -30,6 +30,8 @@ class Vote:
     better: tuple[str, str]
     """Hash of the dialogue with the reply, and the reply."""
     worse: tuple[str, str]
+    turns: tuple[str | None, str | None]
+    """The turns in which the two were said, if they were."""
     withheld: bool
     """Whether somebody behind it agreed to less than the filters ask for."""
 
@@ -40,21 +42,21 @@ def votes(reader: sqlite3.Connection, filters: Filters) -> list[Vote]:
     enough = LEVELS[LEVELS.index(filters.consent) :] if filters.consent else LEVELS
     sql = _VOTES.format(fits=f"SELECT e.id {FROM} WHERE {condition}")
     found: list[Vote] = []
-    for id, judge, value, strength, episode, game, key, split, role, seen, one, two, less in reader.execute(
+    for id, judge, value, strength, episode, game, key, split, role, seen, *said, first, second, less in reader.execute(
         sql, [*values, json.dumps(enough)]
     ).fetchall():
         told = json.loads(value).get("verdict")
         verdict = told if told in ("tie", "bad", "skip") else "tie" if strength == 0 else "better"
-        sides = [(str(chain([Message("assistant", text)], seen)[0][0]), text) for text in (one, two)]
-        found.append(
-            Vote(id, judge or "", verdict, episode, game, key, split, role, seen, sides[0], sides[1], bool(less))
-        )
+        one, two = [(str(chain([Message("assistant", text)], seen)[0][0]), text) for text in said]
+        place = (episode, game, key, split, role, seen)
+        found.append(Vote(id, judge or "", verdict, *place, one, two, (first, second), bool(less)))
     return found
 
 
 _VOTES = """
 WITH fits AS ({fits})
 SELECT a.id, a.annotator_id, a.value, a.strength, e.id, e.game, i.key, i.split, c.role, c.seen_hash, c.text, x.text,
+  c.turn_id, x.turn_id,
   EXISTS (SELECT 1 FROM people p WHERE p.id IN (a.annotator_id, c.person_id, x.person_id)
     AND (p.withdrawn_at IS NOT NULL OR p.consent NOT IN (SELECT value FROM json_each(?))))
 FROM annotations a JOIN candidates c ON c.id = a.chosen_id JOIN candidates x ON x.id = a.rejected_id

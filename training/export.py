@@ -14,15 +14,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from players.entry import ModelEntry
 from players.registry import Registry
-from training import card, launch
+from training import card, hub, launch
+from training.hub import Pushed
 from training.launch import CannotTrain
 
 PUBLISHED = (
@@ -44,17 +44,6 @@ PUBLISHED = (
 """What a pushed model may consist of."""
 CONVERT = "convert_hf_to_gguf.py"
 VARIABLE = "PLAYPEN_LLAMA_CPP"
-_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """What was pushed, or would be: files with their sizes in bytes, and where they are then."""
-
-    to: str
-    files: dict[str, int]
-    url: str = ""
-    """Empty where nothing was sent."""
 
 
 def merged(name: str, registry: Registry, out: Path) -> Path:
@@ -123,43 +112,24 @@ def converter() -> Path:
 def push(name: str, registry: Registry, to: str, *, base: str = "", private: bool = False, dry: bool = False) -> Pushed:
     """Push what came out of a training with its card to `OWNER/NAME` of the hub; `base` is its base's name there.
 
-    Raises CannotTrain where there is nothing to push, where an adapter's base has no public name, and where the hub
-    refuses; OSError.
+    Raises CannotTrain where there is nothing to push and where an adapter's base has no public name, CannotPush where
+    the hub refuses; OSError.
     """
-    if not _REPOSITORY.fullmatch(to):
+    if not hub.REPOSITORY.fullmatch(to):
         raise CannotTrain(f"--to takes OWNER/NAME of the Hugging Face hub, not {to!r}")
-    if base and not _REPOSITORY.fullmatch(base):
+    if base and not hub.REPOSITORY.fullmatch(base):
         raise CannotTrain(f"--base takes OWNER/NAME of the Hugging Face hub, not {base!r}")
     entry = registry.get(name)
     with staged(entry, base) as folder:
-        files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-        return Pushed(to, files, "" if dry else _sent(folder, to, name, private))
-
-
-def _sent(folder: Path, to: str, name: str, private: bool) -> str:
-    """The address where the folder then is. Raises CannotTrain."""
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise CannotTrain("pushing needs huggingface_hub: pip install huggingface_hub, then hf auth login")
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-
-    api = HfApi()
-    try:
-        api.create_repo(to, private=private or None, exist_ok=True)
-        api.upload_folder(repo_id=to, folder_path=folder, commit_message=f"{name}, from playpen-tui")
-    except LocalTokenNotFoundError as error:
-        raise CannotTrain("the hub does not know who you are: hf auth login, or set HF_TOKEN") from error
-    except HfHubHTTPError as error:
-        code = error.response.status_code
-        hint = "; log in with hf auth login, or set HF_TOKEN" if code in (401, 403) else ""
-        raise CannotTrain(f"the hub refused {to} ({code}){hint}") from error
-    except Exception as error:  # what a lost connection raises differs between its versions
-        raise CannotTrain(f"the hub cannot be reached ({type(error).__name__}); try again when it can") from error
-    return f"{api.endpoint}/{to}"
+        files = hub.sizes(folder)
+        if dry:
+            return Pushed(to, files)
+        api = hub.open_repository(to, "model", private)
+        return Pushed(to, files, hub.upload(api, folder, to, "model", f"{name}, from playpen-tui"))
 
 
 @contextmanager
-def staged(entry: ModelEntry, base: str = "") -> Iterator[Path]:
+def staged(entry: ModelEntry, base: str = "") -> Generator[Path]:
     """A folder with what may be published of a model, without any path of this machine. Raises CannotTrain, OSError."""
     source = Path(entry.adapter or entry.model).expanduser()
     if not any(source.glob("*.safetensors")):
@@ -186,7 +156,7 @@ def _known(entry: ModelEntry, source: Path) -> str:
         name = card.base_model(told)
     except (OSError, ValueError, KeyError):
         name = entry.model
-    if not _REPOSITORY.fullmatch(name):
+    if not hub.REPOSITORY.fullmatch(name):
         raise CannotTrain(f"say under which name others find the base of {entry.name}: --base OWNER/NAME of the hub")
     return name
 

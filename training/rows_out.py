@@ -7,28 +7,30 @@ a prompt with its completions, best first, and the votes for each. Every row say
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from store import datasets
+from store.datasets import DatasetRow
 from store.exchange.chosen import new_file
 from store.filters import Filters
 from store.log import Log
 from store.people import Level
-from store.ranked import Vote, votes
-from training.build import Built, JudgedUse, NothingToTrain, build_labels, build_pairs, build_sft
-from training.leaks import Guard
+from store.ranked import votes
+from training.build import Built, JudgedUse, build_labels, build_pairs, build_sft
 from training.pairs import Mining
+from training.rankings import build_rankings
 from training.selection import Selection
 
 Form: TypeAlias = Literal["sft", "dpo", "kto", "ranking"]
 FORMS: tuple[Form, ...] = ("sft", "dpo", "kto", "ranking")
+UNNAMED = "0" * 26
+"""Where the id of the data set would stand, while it is only looked at."""
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class Written:
     rows: int
     content_hash: str
     dataset: str | None
-    """The frozen data set in the log; None for rankings, and where it was only looked at."""
+    """The frozen data set in the log; None where it was only looked at."""
     kinds: dict[str, int]
     """Rows by why they are there."""
     votes: dict[str, int]
@@ -50,125 +52,97 @@ class Written:
     left_out: dict[str, int] = field(default_factory=dict[str, int])
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Rows that were chosen and are not frozen yet, with what is to be said of them."""
+
+    form: Form
+    built: Built
+    judged: JudgedUse
+    filters: dict[str, Any]
+    """What was asked for, consent among it."""
+    votes: dict[str, int]
+    withheld: int
+
+
+def prepare(log: Log, form: Form, filters: Filters, consent: Level, judged: JudgedUse = "with", seed: int = 0) -> Ready:
+    """Choose the rows. Raises NothingToTrain, LogError."""
+    asked = replace(filters, splits=filters.splits or ("train",), consent=consent)
+    reader = log.reader()
+    counted = dict(Counter(vote.verdict for vote in votes(reader, asked) if not vote.withheld))
+    withheld = log.queries.count(replace(asked, consent=None)) - log.queries.count(asked)
+    built = _built(reader, form, asked, judged, seed)
+    for verdict, why in (("tie", "judged a tie"), ("bad", "judged both bad"), ("skip", "skipped by a judge")):
+        if form == "dpo" and judged != "without" and counted.get(verdict):
+            built.facts["left_out"][why] = counted[verdict]
+    plain = asdict(Filters())
+    chosen = {name: value for name, value in asdict(asked).items() if value != plain[name]}
+    return Ready(form, built, judged, chosen, counted, withheld)
+
+
 def export_rows(
     log: Log, form: Form, filters: Filters, consent: Level, out: Path | None, judged: JudgedUse = "with", seed: int = 0
 ) -> Written:
     """Choose, freeze and write; without `out` only count. Raises NothingToTrain, LogError, OSError."""
-    asked = replace(filters, splits=filters.splits or ("train",), consent=consent)
     path = None if out is None else new_file(out)
-    reader = log.reader()
-    said = votes(reader, asked)
-    counted = dict(Counter(vote.verdict for vote in said if not vote.withheld))
-    withheld = log.queries.count(replace(asked, consent=None)) - log.queries.count(asked)
-    if form == "ranking":
-        found, left_out = rankings(reader, said)
-        if not found:
-            reasons = "; ".join(f"{number} {why}" for why, number in left_out.items())
-            raise NothingToTrain(f"there is no vote of a person to rank by{f' ({reasons})' if reasons else ''}")
-        if path is not None:
-            _write(path, found)
-        kinds = dict(Counter(f"{len(row['completions'])} completions" for row in found))
-        return Written(form, path, len(found), _hash(found), None, kinds, counted, withheld, left_out)
-    built = _built(reader, form, asked, judged, seed)
-    left_out = dict(built.facts["left_out"])
-    for verdict, why in (("tie", "judged a tie"), ("bad", "judged both bad"), ("skip", "skipped by a judge")):
-        if form == "dpo" and judged != "without" and counted.get(verdict):
-            left_out[why] = counted[verdict]
-    kinds = dict(Counter(row.why.partition(":")[0] for row in built.rows))
-    if path is None:
-        name = datasets.content_hash(built.rows)
-        return Written(form, None, len(built.rows), name, None, kinds, counted, withheld, left_out)
-    facts = {**built.facts, "consent": consent, "exported": form}
-    frozen = datasets.freeze(log, form, built.rows, facts)
-    lines = list(_lines(log.reader(), frozen))
-    if bare := frozen.rows - len(lines):
+    ready = prepare(log, form, filters, consent, judged, seed)
+    done, lines = frozen_lines(log, ready, dry=path is None)
+    if path is not None:
+        write_lines(path, lines)
+        done.path = path
+    return done
+
+
+def frozen_lines(log: Log, ready: Ready, *, dry: bool = False) -> tuple[Written, list[dict[str, Any]]]:
+    """Freeze the rows, unless `dry`; what is to be said of them, and the lines for a file. Raises LogError."""
+    rows, name = ready.built.rows, ""
+    hashed = datasets.content_hash(rows)
+    if not dry:
+        facts = {**ready.filters, **ready.built.facts, "exported": ready.form, "judged": ready.judged}
+        name = datasets.freeze(log, ready.form, rows, facts).id
+    lines = list(_lines(log.reader(), ready.form, rows, name or UNNAMED, hashed))
+    left_out = dict(ready.built.facts["left_out"])
+    if bare := len(rows) - len(lines):
         left_out["nothing was said before, so there is no prompt"] = bare
-    _write(path, lines)
-    return Written(form, path, len(lines), frozen.content_hash, frozen.id, kinds, counted, withheld, left_out)
+    kinds = dict(Counter(row.why.partition(":")[0] for row in rows if row.why))
+    number = len(lines)
+    return Written(ready.form, None, number, hashed, name or None, kinds, ready.votes, ready.withheld, left_out), lines
 
 
 def _built(reader: sqlite3.Connection, form: Form, filters: Filters, judged: JudgedUse, seed: int) -> Built:
     if form == "sft":
         return build_sft(reader, filters, Selection(seed=seed))
+    if form == "ranking":
+        return build_rankings(reader, filters)
     if form == "dpo":
         return build_pairs(reader, filters, Mining(seed=seed), judged=judged)
     return build_labels(reader, filters, Selection(seed=seed), judged)
 
 
-_ABOUT = """
-SELECT d.position, e.game, d.episode_id, d.role, d.why, d.annotation_id, d.chosen_id, d.rejected_id,
-  (SELECT json_group_array(t.turn_id) FROM dataset_turns t WHERE t.dataset_id = d.dataset_id
-    AND t.position = d.position)
-FROM dataset_rows d LEFT JOIN episodes e ON e.id = d.episode_id WHERE d.dataset_id = ? ORDER BY d.position"""
-
-
-def _lines(reader: sqlite3.Connection, frozen: datasets.Frozen) -> Iterator[dict[str, Any]]:
-    """The records of a data set, each with where it comes from; those without a prompt do not go."""
-    about = reader.execute(_ABOUT, (frozen.id,)).fetchall()
-    for record, row in zip(datasets.records(reader, frozen.id), about, strict=True):
-        if record.get("prompt", True):
-            position, game, episode, role, why, annotation, chosen, rejected, turns = row
-            yield {
-                **record,
-                "source": {
-                    "dataset": frozen.id, "row": position, "content_hash": frozen.content_hash, "game": game or "",
-                    "episode": episode or "", "role": role, "why": why, "turns": json.loads(turns),
-                    "annotation": annotation or "", "chosen": chosen or "", "rejected": rejected or "",
-                },
-            }  # fmt: skip
-
-
-def rankings(reader: sqlite3.Connection, said: Sequence[Vote]) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Prompts with their completions, best first, and what was left out by reason.
-
-    A completion is worth one for every vote for it and half for every tie, over all votes about it; both bad counts
-    against both. What is worth the same has the same rank.
-    """
-    guard, left_out = Guard(reader), Counter[str]()
-    by: dict[str, list[Vote]] = defaultdict(list)
-    for vote in said:
-        if vote.withheld:
-            left_out["judged by somebody who agreed to less"] += 1
-        elif guard.keeps(vote.key, vote.split):
-            left_out["judged, but validation or test material"] += 1
-        elif vote.verdict == "skip":
-            left_out["skipped by a judge"] += 1
+def _lines(
+    reader: sqlite3.Connection, form: Form, rows: Sequence[DatasetRow], name: str, hashed: str
+) -> Iterator[dict[str, Any]]:
+    """The records of rows, each with where it comes from; those without a prompt do not go."""
+    games = dict(reader.execute("SELECT id, game FROM episodes"))
+    judges = dict(reader.execute("SELECT id, annotator_id FROM annotations WHERE annotator_id IS NOT NULL"))
+    for position, (record, row) in enumerate(zip(datasets.told(reader, rows), rows, strict=True)):
+        if not record.get("prompt", True):
+            continue
+        source: dict[str, Any] = {
+            "dataset": name, "row": position, "content_hash": hashed, "game": games.get(row.episode, ""),
+            "episode": row.episode or "", "role": row.role, "why": row.why,
+            "turns": sorted({*row.trained, *row.against}),
+        }  # fmt: skip
+        if form == "ranking":
+            people = {judges[vote] for vote in row.votes if vote in judges}
+            source |= {"annotations": list(row.votes), "judges": sorted(people)}
         else:
-            by[vote.seen].append(vote)
-    return [_ranking(reader, seen, some) for seen, some in sorted(by.items())], dict(left_out)
+            judged = {"annotation": row.annotation, "chosen": row.chosen, "rejected": row.refused}
+            source |= {key: value or "" for key, value in judged.items()}
+        yield {**record, "source": source}
 
 
-def _ranking(reader: sqlite3.Connection, seen: str, said: Sequence[Vote]) -> dict[str, Any]:
-    texts: dict[str, str] = {}
-    worth: dict[str, list[float]] = defaultdict(list)
-    for vote in said:
-        points = {"better": (1.0, 0.0), "tie": (0.5, 0.5), "bad": (0.0, 0.0)}[vote.verdict]
-        for (tip, text), value in zip((vote.better, vote.worse), points, strict=True):
-            texts[tip] = text
-            worth[tip].append(value)
-    mean = {tip: sum(values) / len(values) for tip, values in worth.items()}
-    order = sorted(texts, key=lambda tip: (-mean[tip], tip))
-    return {
-        "prompt": datasets.conversation(reader, seen),
-        "completions": [[{"role": "assistant", "content": texts[tip]}] for tip in order],
-        "ranks": [1 + sum(mean[other] > mean[tip] for other in order) for tip in order],
-        "scores": [round(mean[tip], 4) for tip in order],
-        "votes": [len(worth[tip]) for tip in order],
-        "source": {
-            "game": said[0].game, "episode": said[0].episode, "role": said[0].role,
-            "annotations": [vote.annotation for vote in said], "judges": sorted({vote.judge for vote in said}),
-        },
-    }  # fmt: skip
-
-
-def _hash(rows: Sequence[Mapping[str, Any]]) -> str:
-    hashed = hashlib.blake2b(digest_size=16)
-    for row in rows:
-        hashed.update(json.dumps(row, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace") + b"\n")
-    return hashed.hexdigest()
-
-
-def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """JSON lines; a table where the name ends in .csv, lists and objects in it as JSON."""
     if path.suffix != ".csv":
         with path.open("x", encoding="utf-8", newline="\n") as file:
@@ -179,5 +153,5 @@ def _write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer = csv.writer(file)
         writer.writerow(names)
         for row in rows:
-            cells = [cast(Any, row[name]) for name in names]
+            cells = [row[name] for name in names]
             writer.writerow([json.dumps(c, ensure_ascii=False) if isinstance(c, list | dict) else c for c in cells])

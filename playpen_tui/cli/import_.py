@@ -109,6 +109,7 @@ def playpen_data(ctx: click.Context, source: str, db: str | None, as_json: bool)
 def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None:
     """Bring in PATH, which `export --format jsonl` wrote: the same episodes, ids and all."""
     from playpen_tui.cli.progress import Told
+    from playpen_tui.plain_text import plain
     from store.exchange.jsonl_in import import_jsonl
 
     with _open(ctx, db) as log:
@@ -121,6 +122,15 @@ def jsonl(ctx: click.Context, file: Path, db: str | None, as_json: bool) -> None
     parts += [f"{done.known:,} known already"] if done.known else []
     parts += [f"{done.continued:,} of those continued"] if done.continued else []
     print(", ".join(parts))
+    if done.left_out:
+        some = ", ".join(f"{number:,} {table}" for table, number in done.left_out.items())
+        print(f"{some} left out, since they were erased here or whoever gave them does not agree here")
+    if done.forgotten:
+        print(
+            f"note: forgotten where the file comes from, and known here: {', '.join(map(plain, done.forgotten))}; "
+            "`db forget` erases them here too",
+            file=sys.stderr,
+        )
     _tell_refused(done.refused)
 
 

@@ -1,8 +1,8 @@
 """`export --format bundle`: a database for reviewers, with only the chosen episodes and all that they need.
 
 It is a new log into which rows are copied, so that no free page and no search index ever held anything else. Episodes
-in which somebody agreed to less do not come, nor candidates and judgements of such people; datasets and trainings stay
-here. `db check` finds nothing to say of it.
+in which somebody agreed to less do not come, nor candidates, judgements and answers of such people; datasets and
+trainings stay here. `db check` finds nothing to say of it.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from pathlib import Path
 
 from store.connection import connect, explain
 from store.errors import LogError
-from store.exchange.chosen import LEAVING, Exported, Progress, allowed, choose, new_file
+from store.exchange.chosen import LEAVING, Chosen, Exported, Held, Progress, choose, new_file
+from store.exchange.leaving import mark
 from store.exchange.rows import columns
 from store.filters import Filters
 from store.log import Log
 from store.people import Level
 
 _MINE = "o.episode_id IN (SELECT id FROM temp.going)"
-_AGREED = "EXISTS (SELECT 1 FROM temp.agreed p WHERE p.id = o.{column})"
 
 _STEPS: tuple[tuple[str, str], ...] = (
     (
         "people",
         """o.id IN (SELECT person_id FROM other.seats WHERE episode_id IN (SELECT id FROM temp.going)
           UNION SELECT person_id FROM other.turns WHERE episode_id IN (SELECT id FROM temp.going)
-          UNION SELECT person_id FROM temp.offered UNION SELECT annotator_id FROM temp.judged)""",
+          UNION SELECT person_id FROM temp.offered UNION SELECT annotator_id FROM temp.judged
+          UNION SELECT person_id FROM temp.taking)""",
     ),
     (
         "players",
@@ -37,7 +38,12 @@ _STEPS: tuple[tuple[str, str], ...] = (
           UNION SELECT player_id FROM other.failures WHERE episode_id IN (SELECT id FROM temp.going)
           UNION SELECT player_id FROM temp.offered UNION SELECT judge_id FROM temp.judged)""",
     ),
-    ("runs", "o.id IN (SELECT run_id FROM other.episodes WHERE id IN (SELECT id FROM temp.going))"),
+    (
+        "runs",
+        """o.id IN (SELECT run_id FROM other.episodes WHERE id IN (SELECT id FROM temp.going)
+          UNION SELECT run_id FROM other.branches WHERE candidate_id IN (SELECT id FROM temp.offered))
+          OR (o.kind = 'study' AND json_extract(o.config, '$.study') IN (SELECT id FROM temp.held))""",
+    ),
     (
         "instances",
         """o.id IN (WITH RECURSIVE line(id) AS (
@@ -64,11 +70,17 @@ _STEPS: tuple[tuple[str, str], ...] = (
     ("results", _MINE),
     ("scorings", _MINE),
     ("failures", _MINE),
-    ("queues", "o.id IN (SELECT queue_id FROM temp.shown)"),
-    ("guidelines", "o.queue_id IN (SELECT queue_id FROM temp.shown)"),
+    ("queues", "o.id IN (SELECT id FROM temp.asked)"),
+    ("guidelines", "o.queue_id IN (SELECT id FROM temp.asked)"),
     ("items", "o.id IN (SELECT id FROM temp.shown)"),
     ("annotations", "o.id IN (SELECT id FROM temp.judged)"),
+    ("branches", "o.candidate_id IN (SELECT id FROM temp.offered)"),
     ("rollouts", f"{_MINE} AND o.candidate_id IN (SELECT id FROM temp.offered)"),
+    ("studies", "o.id IN (SELECT id FROM temp.held)"),
+    ("participants", "o.id IN (SELECT id FROM temp.taking)"),
+    ("answers", "o.participant_id IN (SELECT id FROM temp.taking)"),
+    ("redactions", "o.id IN (SELECT redaction_id FROM temp.dead)"),
+    ("tombstones", "EXISTS (SELECT 1 FROM temp.dead d WHERE d.kind = o.kind AND d.id = o.id)"),
     ("evaluations", "o.run_id IN (SELECT id FROM main.runs)"),
     ("tags", _MINE),
     (
@@ -87,30 +99,11 @@ _STEPS: tuple[tuple[str, str], ...] = (
 _ORDER = {"turns": " ORDER BY o.seq", "messages": " ORDER BY o.rowid", "episodes": " ORDER BY o.rowid"}
 """Parents before children also within a table: else SQLite looks for waiting children with every row, by scanning."""
 
-_CANDIDATES = f"""
-CREATE TEMP TABLE offered AS SELECT o.id, o.person_id, o.player_id, o.seen_hash FROM other.candidates o
-WHERE {_MINE} AND (o.person_id IS NULL OR {_AGREED.format(column="person_id")})
-  AND (o.turn_id IS NULL OR EXISTS (SELECT 1 FROM other.turns t JOIN temp.going g ON g.id = t.episode_id
-    WHERE t.id = o.turn_id))
-"""
-
-_ITEMS = f"""
-CREATE TEMP TABLE shown AS SELECT o.id, o.queue_id FROM other.items o WHERE {_MINE}
-  AND o.a_id IN (SELECT id FROM temp.offered) AND o.b_id IN (SELECT id FROM temp.offered)
-"""
-
-_ANNOTATIONS = f"""
-CREATE TEMP TABLE judged AS SELECT o.id, o.annotator_id, o.judge_id, o.supersedes FROM other.annotations o
-WHERE coalesce(o.episode_id, (SELECT t.episode_id FROM other.turns t WHERE t.id = o.turn_id),
-    (SELECT c.episode_id FROM other.candidates c WHERE c.id = o.chosen_id)) IN (SELECT id FROM temp.going)
-  AND (o.turn_id IS NULL OR EXISTS (SELECT 1 FROM other.turns t JOIN temp.going g ON g.id = t.episode_id
-    WHERE t.id = o.turn_id))
-  AND (o.chosen_id IS NULL OR o.chosen_id IN (SELECT id FROM temp.offered))
-  AND (o.rejected_id IS NULL OR o.rejected_id IN (SELECT id FROM temp.offered))
-  AND (o.item_id IS NULL OR o.item_id IN (SELECT id FROM temp.shown))
-  AND (o.guideline_id IS NULL OR o.item_id IS NOT NULL)
-  AND (o.annotator_id IS NULL OR {_AGREED.format(column="annotator_id")})
-"""
+_INSTEAD = {
+    ("candidates", name): f"(SELECT f.{name} FROM temp.offered f WHERE f.id = o.id)"
+    for name in ("turn_id", "call_id", "value")
+} | {("redactions", "person_id"): "NULL"}
+"""What is not taken as it stands."""
 
 
 def export_bundle(
@@ -124,7 +117,7 @@ def export_bundle(
         with closing(connect(path)) as db:
             db.execute("ATTACH ? AS other", (f"file:{log.path.absolute().as_uri()[7:]}?mode=ro",))
             db.execute("BEGIN IMMEDIATE")
-            _copy(db, chosen.ids, level, progress)
+            held = _copy(db, chosen, progress)
             db.execute("COMMIT")
             db.execute("DETACH other")
         with closing(connect(path)) as db:  # without the temporary tables, which VACUUM trips over
@@ -137,35 +130,23 @@ def export_bundle(
         _remove(path)
         raise
     notes = [f"{chosen.parents} of them are parents of branches that were asked for"] if chosen.parents else []
-    return Exported(path, len(chosen.ids), chosen.withheld, 1, tuple(notes))
+    return Exported(path, len(chosen.ids), chosen.withheld, 1, tuple(notes), held)
 
 
-def _copy(db: sqlite3.Connection, ids: tuple[str, ...], level: Level, progress: Progress | None) -> None:
-    levels = allowed(level)
-    db.execute("CREATE TEMP TABLE going (id TEXT PRIMARY KEY) WITHOUT ROWID")
-    db.executemany("INSERT INTO temp.going VALUES (?)", ((id,) for id in ids))
-    marks = ", ".join("?" * len(levels))
-    db.execute(
-        f"CREATE TEMP TABLE agreed AS SELECT id FROM other.people WHERE withdrawn_at IS NULL AND consent IN ({marks})",
-        levels,
-    )
-    db.execute(_CANDIDATES)
-    db.execute(_ITEMS)
-    db.execute(_ANNOTATIONS)
-    gone = 1
-    while gone:  # a judgement that supersedes one that stays does not go either
-        gone = db.execute(
-            "DELETE FROM temp.judged WHERE supersedes IS NOT NULL AND supersedes NOT IN (SELECT id FROM temp.judged)"
-        ).rowcount
+def _copy(db: sqlite3.Connection, chosen: Chosen, progress: Progress | None) -> Held:
+    held = mark(db, chosen.ids, chosen.level, whole=chosen.whole, barred=chosen.barred, schema="other")
+    ids = chosen.ids
     for at, (table, wanted) in enumerate(_STEPS, 1):
         names = columns(db, table)
         order = _ORDER.get(table, "")
+        values = [_INSTEAD.get((table, name), "o." + name) for name in names]
         db.execute(
-            f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {', '.join('o.' + name for name in names)} "
+            f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {', '.join(values)} "
             f"FROM other.{table} o WHERE {wanted}{order}"
         )
         if progress is not None:
             progress(at * len(ids) // len(_STEPS), len(ids))
+    return held
 
 
 def _remove(path: Path) -> None:

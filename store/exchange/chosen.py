@@ -36,6 +36,21 @@ class Chosen:
     parents: int
     """Episodes that did not fit, and go since a branch needs them."""
     level: Level
+    barred: tuple[str, ...]
+    """Every episode of the log that may not leave at this level, whether it fits or not."""
+    whole: bool
+    """Whether all of the log was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What stays of what belongs to episodes that go, since whoever gave it agreed to less."""
+
+    candidates: int = 0
+    judgements: int = 0
+    """Theirs, and those that speak of a candidate or an episode that stays."""
+    participants: int = 0
+    """People who took part in studies, with their answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,8 @@ class Exported:
     files: int = 1
     notes: tuple[str, ...] = ()
     """Sentences about what is not there, or not as one might think."""
+    held: Held | None = None
+    """None of forms that hold neither candidates nor judgements."""
 
 
 def choose(log: Log, filters: Filters, level: Level = LEAVING) -> Chosen:
@@ -65,7 +82,11 @@ def choose(log: Log, filters: Filters, level: Level = LEAVING) -> Chosen:
             found.update(dict.fromkeys(line))
         else:
             withheld += 1
-    return Chosen(tuple(sorted(found)), withheld, len(found) - (len(wanted) - withheld), level)
+    every = (id for (id,) in log.reader().execute("SELECT id FROM episodes"))
+    barred = tuple(id for id in every if id not in free)
+    return Chosen(
+        tuple(sorted(found)), withheld, len(found) - (len(wanted) - withheld), level, barred, whole=not filters
+    )
 
 
 def only(filters: Filters, level: Level) -> Filters:

@@ -23,12 +23,15 @@ JSON: Mapping[str, frozenset[str]] = {
     "scorings": frozenset(("turns", "metrics")),
     "annotations": frozenset(("value", "shown_order")),
     "queues": frozenset(("config",)),
+    "studies": frozenset(("config",)),
+    "participants": frozenset(("plan",)),
+    "answers": frozenset(("value",)),
 }
 """Columns that hold JSON."""
 BYTES = frozenset(("token_ids", "logprobs"))
 """Columns that hold numbers packed as bytes."""
 _AS_TEXT = "$text"
-"""Marks JSON whose text our own writer would write otherwise, so that the same text comes back."""
+"""Marks JSON whose text our own writer would write otherwise, or which is null, so that the same text comes back."""
 
 
 def columns(db: sqlite3.Connection, table: str) -> list[str]:
@@ -43,7 +46,8 @@ def pack(table: str, names: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
     for name, value in zip(names, row, strict=True):
         if value is not None and name in inner:
             parsed = json.loads(value)
-            found[name] = parsed if to_json(parsed) == value else {_AS_TEXT: value}
+            odd = parsed is None or _AS_TEXT in mapping(parsed) or to_json(parsed) != value
+            found[name] = {_AS_TEXT: value} if odd else parsed
         elif value is not None and name in BYTES:
             found[name] = base64.b64encode(value).decode()
         else:

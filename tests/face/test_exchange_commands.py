@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from store.log import Log
+from store.people import mark
 
 ROOT = Path(__file__).parents[2]
 EVENT = {"from": "Player 1", "to": "GM", "timestamp": "2026-07-01T19:02:12.954900"}
@@ -74,7 +75,11 @@ def test_lines_out_and_in_with_filters_and_consent(tmp_path, tree):
     assert out.splitlines() == [
         "1 episodes written to a.jsonl",
         "1 episodes left out, since somebody in them did not agree to be shared for research",
+        "0 candidates, 0 judgements and 0 participants of studies left out, since whoever gave them did not agree to "
+        "be shared for research",
     ]
+    out, _ = call(tmp_path, "export", "--format", "bundle", "--out", "b.sqlite", "--json")
+    assert json.loads(out)["withheld_rows"] == {"candidates": 0, "judgements": 0, "participants": 0}
     out, _ = call(tmp_path, "export", "--format", "csv", "--out", "a.csv", "--consent", "local", "--game", "taboo")
     assert out.startswith("1 episodes written") and "0 episodes left out" in out
     assert len((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()) == 2
@@ -119,3 +124,29 @@ def test_a_mistake_is_one_sentence(tmp_path, words, code, told):
     Log.open(tmp_path / "e.sqlite").close()
     out, err = call(tmp_path, *words, code=code)
     assert told in err and len(err.strip().splitlines()) == 1 and out == ""
+
+
+def test_lines_tell_what_stays_out_and_who_was_forgotten_elsewhere(tmp_path):
+    row = {"id": "R", "person_id": None, "reason": "", "opened_at": "2026", "closed_at": "2026"}
+    stones = [{"kind": "people", "id": mark("amber-fox-100"), "redaction_id": "R"}]
+    lines = [
+        {"format": "playpen-tui erased 1", "redactions": [row], "tombstones": stones},
+        {"format": "playpen-tui study 1", "study": {"id": "S", "name": "s", "config": {}, "created_at": ""}},
+    ]
+    person = {"id": "calm-mole-300", "consent": "none", "consent_version": "", "consented_at": "", "created_at": ""}
+    takes = {
+        "id": "P",
+        "study_id": "S",
+        "person_id": "calm-mole-300",
+        "place": 0,
+        "plan": [],
+        "code": "",
+        "joined_at": "",
+    }
+    lines[1] |= {"people": [person], "participants": [takes]}
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    with Log.open(tmp_path / "e.sqlite") as log:
+        log.people.add("local", id="amber-fox-100")
+    out, err = call(tmp_path, "import", "jsonl", "a.jsonl")
+    assert "1 participants left out, since they were erased here or whoever gave them" in out
+    assert "known here: amber-fox-100; `db forget` erases them here too" in err

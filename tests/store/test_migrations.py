@@ -30,8 +30,10 @@ TABLES = [
     "candidates",
     "checkpoints",
     "copies",
+    "dataset_ranked",
     "dataset_rows",
     "dataset_turns",
+    "dataset_votes",
     "datasets",
     "drafts",
     "episodes",
@@ -254,6 +256,24 @@ def test_a_frozen_log_opens_with_this_version(frozen, path):
         (half,) = log.queries.unfinished()
         assert log.history.match(half.id, Tiny()).texts == ["one", "zwölf"]
         assert log.people.get("amber-otter-417").consent == "public"
+
+
+def test_data_sets_keep_their_rows_when_rankings_come(path):
+    """0008 makes the table of data sets anew, and three others name it."""
+    with contextlib.closing(connect(path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        known().apply(Database(db), stop_before="0008_rankings")
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute("INSERT INTO datasets VALUES ('D', 'dpo', '', '{}', 'hash', 1, '2026')")
+        db.execute("INSERT INTO dataset_rows (dataset_id, position, general) VALUES ('D', 0, '[]')")
+        db.execute("COMMIT")
+    with Log.open(path) as log:
+        assert check(log).ok
+        assert log.reader().execute("SELECT * FROM datasets").fetchall() == [("D", "dpo", "", "{}", "hash", 1, "2026")]
+        row = "INSERT INTO datasets VALUES (?, 'ranking', '', '{}', 'hash', 1, '2026')"
+        assert log.write(lambda db: db.execute(row, ("R",)).rowcount) == 1
+        with pytest.raises(Exception, match="FOREIGN KEY"):
+            log.write(lambda db: db.execute("INSERT INTO dataset_rows (dataset_id, position) VALUES ('X', 0)"))
 
 
 def test_scores_are_carried_over_number_by_number(path):

@@ -52,7 +52,10 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append(("GET", self.path))
-        self._answer({"id": "me/bars", "sha": "0" * 40, "siblings": []})
+        if self.server.refuses:
+            self._answer({"error": "no"}, self.server.refuses)
+            return
+        self._answer({"id": "me/bars", "sha": "0" * 40, "siblings": [], "private": self.server.private})
 
     def do_POST(self):
         length = int(self.headers.get("Content-Length") or 0)
@@ -91,7 +94,7 @@ class Hub(BaseHTTPRequestHandler):
 @pytest.fixture
 def hub(monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.asked, server.files, server.refuses = [], {}, 0
+    server.asked, server.files, server.refuses, server.private = [], {}, 0, False
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"

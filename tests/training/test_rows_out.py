@@ -8,7 +8,13 @@ import json
 import pytest
 from test_judged import annotate, candidate, log, turn  # noqa: F401  # the judged log is theirs
 
+from store.datasets import get, records
+from store.errors import LogError
 from store.filters import Filters
+from store.forget import forget
+from store.log import Log
+from store.merge import merge
+from store.trace import Trace
 from training.build import NothingToTrain
 from training.rows_out import export_rows
 
@@ -59,10 +65,10 @@ def test_every_form_loads_and_passes_the_checks_of_trl(form, judged, tmp_path):
     loaded = trl_takes(path, form)
     assert len(loaded) == done.rows > 0
     assert set(loaded[0]["source"]) >= {"episode", "role", "game"}
-    if form != "ranking":
-        assert done.dataset == loaded[0]["source"]["dataset"] and done.content_hash
-        again = export_rows(judged, form, Filters(), "research", tmp_path / "again.jsonl")
-        assert again.content_hash == done.content_hash
+    assert done.dataset == loaded[0]["source"]["dataset"] and done.content_hash
+    again = export_rows(judged, form, Filters(), "research", tmp_path / "again.jsonl")
+    assert again.content_hash == done.content_hash and again.dataset != done.dataset
+    assert export_rows(judged, form, Filters(), "research", None).content_hash == done.content_hash
 
 
 def test_a_ranking_counts_every_vote_and_names_it(judged, tmp_path):
@@ -74,6 +80,46 @@ def test_a_ranking_counts_every_vote_and_names_it(judged, tmp_path):
     assert len(row["source"]["annotations"]) == 5 and row["source"]["judges"] == ["kind-owl-1", "shy-fox-2"]
     assert done.votes == {"better": 3, "tie": 1, "bad": 1, "skip": 1}
     assert done.left_out == {"skipped by a judge": 1}
+
+
+def test_a_ranking_is_frozen_and_traced_both_ways(judged, tmp_path):
+    done = export_rows(judged, "ranking", Filters(), "research", tmp_path / "r.jsonl")
+    (row,) = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert get(judged.reader(), done.dataset).kind == "ranking"
+    (record,) = records(judged.reader(), done.dataset)
+    assert record == {key: row[key] for key in ("prompt", "completions", "ranks", "scores", "votes")}
+    trace = Trace(judged.reader)
+    around = trace.around(trace.find(f"{done.dataset}:0"))
+    named = {branch.relation: {node.id for node in branch.nodes} for branch in around.sources}
+    assert named["ranked by"] == set(row["source"]["annotations"]) and len(named["ranked"]) == 3
+    for id in (*named["ranked by"], *named["ranked"]):
+        uses = trace.around(trace.find(id)).uses
+        assert f"{done.dataset}:0" in {node.id for branch in uses for node in branch.nodes}, id
+
+
+def test_a_vote_that_is_forgotten_empties_its_ranking_and_no_merge_brings_it_back(judged, tmp_path):
+    done = export_rows(judged, "ranking", Filters(), "research", tmp_path / "r.jsonl")
+    old = tmp_path / "old.sqlite"
+    judged.reader().execute("VACUUM INTO ?", (str(old),))
+    with Log.open(tmp_path / "new.sqlite") as joined:
+        merge(joined, old)
+        assert list(records(joined.reader(), done.dataset)) == list(records(judged.reader(), done.dataset))
+    path = judged.path
+    judged.close()
+    found = forget(path, "shy-fox-2")
+    assert found.erased.datasets == {done.dataset: 1} and found.left == 0
+    with Log.open(path) as log:  # noqa: F811
+        with pytest.raises(LogError, match="erased on request"):
+            list(records(log.reader(), done.dataset))
+        merge(log, old)
+        for table in ("dataset_ranked", "dataset_votes"):
+            assert log.reader().execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+        assert log.reader().execute("SELECT 1 FROM messages WHERE content = 'GUESS: plum'").fetchone() is None
+    with Log.open(old) as other:
+        other.people.withdraw("kind-owl-1")
+    with Log.open(tmp_path / "third.sqlite") as third:
+        merge(third, old)
+        assert third.reader().execute("SELECT count(*) FROM dataset_votes").fetchone() == (0,)
 
 
 def test_a_preview_counts_and_writes_nothing(judged, tmp_path):

@@ -121,7 +121,7 @@ async def test_lines_that_do_not_fit_are_listed(log, ids, tmp_path):
         (bent(line, turns=[{**line["turns"][0], "more": 1}]), "not known here"),
         (bent(line, turns=[{**line["turns"][0], "ply": "x"}]), "does not fit"),
         (bent(line, turns=[{**line["turns"][0], "text": {}}]), "no plain value"),
-        (bent(line, people=[refusing]), "does not agree"),
+        (bent(line, people=[refusing], seats=[{**line["seats"][0], "person_id": "calm-mole-300"}]), "does not agree"),
         (bent(line, turns=3), "holds no rows"),
         (bent(line, episode=None), "names no episode"),
         (bent(line, calls=[{**line["calls"][0], "token_ids": "%"}]), "no base64"),
