@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
@@ -139,46 +137,3 @@ def test_nothing_playable_is_one_sentence(ended):
         log.write(lambda db: db.execute("UPDATE episodes SET game = 'clem:imagegame'"))
         with pytest.raises(BadPlan, match="none of the games"):
             evaluating.wish_for(log, row)
-
-
-@pytest.mark.slow
-@pytest.mark.model
-@pytest.mark.timeout(600)
-@pytest.mark.xdist_group("torch")
-def test_a_training_of_the_small_model_is_evaluated_when_it_ends(tmp_path, monkeypatch):
-    """`train --evaluate 1` with the real small model: what came out plays, is compared, and can be traced."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    path, program = str(tmp_path / "episodes.sqlite"), [sys.executable, "-m", "playpen_tui"]
-    words = ["selfplay", "taboo", "--player", "bot:patient", "--episodes", "24", "--db", path]
-    assert CliRunner().invoke(cli, words).exit_code == 0
-    train = [*program, "train", "--from-db", path, "--recipe", "smoke", "--name", "bars", "--steps", "3"]
-    train += ["--evaluate", "1", "--json"]
-    ran = subprocess.run(train, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    document = json.loads(ran.stdout)
-    told = document["evaluation"]
-    assert (told["result"], told["base"], told["leaked"]) == ("bars", "smollm2", 0)
-    assert {row["episodes"] for row in told["roles"]} == {1}
-    assert {game["game"] for game in told["comparison"]["pairs"][0]["games"]} == {"taboo", "wordle", "referencegame"}
-    card = (tmp_path / "trainings" / "bars" / "README.md").read_text()
-    assert "HuggingFaceTB/SmolLM2-135M-Instruct" in card and "| taboo | trained | guesser | bars | 1 |" in card
-    assert str(tmp_path) not in card
-    with Log.open(path, readonly=True) as log:
-        trace = Trace(log.reader)
-        (run, *_) = told["runs"]
-        episode = next(one for one in log.queries.of_run(run) if "bars" in one.seats.values())
-        at, passed = trace.find(episode.id), []
-        for relation in (
-            "played by",
-            "is with these settings",
-            "trained in",
-            "trained on",
-            "rows",
-            "made of",
-            "said in",
-        ):
-            branch = next(one for one in trace.around(at).sources if one.relation == relation)
-            at = next(node for node in branch.nodes if not node.label.startswith("bot:"))
-            passed.append(at.kind)
-        assert passed == ["player", "player", "training", "dataset", "dataset row", "turn", "episode"]

@@ -10,7 +10,12 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from playpen_tui import evaluating
 from playpen_tui.cli import cli
+from store.log import Log
+from store.trace import Trace
+
+WAY = ("played by", "is with these settings", "trained in", "trained on", "rows", "made of", "said in")
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +87,12 @@ def test_labels_of_one_kind_only(log, tmp_path):
 @pytest.mark.model
 @pytest.mark.timeout(600)
 @pytest.mark.xdist_group("torch")
-def test_a_training_ends_leaves_its_rows_and_plays(log, tmp_path):
-    """With the real small model: three steps, then one reply of what came out; killed before, and resumed."""
-    words = [sys.executable, "-m", "playpen_tui"]
-    train = [*words, "train", "--from-db", str(log), "--recipe", "smoke", "--name", "bars", "--steps", "3"]
-    ran = subprocess.run([*train, "--out", "out", "--plain", "--json"], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr + (tmp_path / "out" / "job.log").read_text()[-2000:]
+def test_a_training_ends_leaves_its_rows_and_is_evaluated(log, tmp_path, monkeypatch):
+    """With the real small model: three steps, then `--evaluate 1` with short replies; all of it can be traced."""
+    plainly = evaluating._plainly
+    monkeypatch.setattr(evaluating, "_plainly", lambda name, tokens: plainly(name, 12))
+    ran = run(log, "--recipe", "smoke", "--name", "bars", "--steps", "3", "--evaluate", "1", "--out", "out", "--json")
+    assert ran.exit_code == 0, (ran.stderr, ran.exception, (tmp_path / "out" / "job.log").read_text()[-2000:])
     document = json.loads(ran.stdout)
     assert document["state"] == "done" and document["steps"] == 3 and len(document["losses"]) == 3
     assert document["truncated"] == 0 and document["trained_tokens"] > 300
@@ -105,24 +110,26 @@ def test_a_training_ends_leaves_its_rows_and_plays(log, tmp_path):
     assert "checkpoint 3:" in shown.stdout and "memory:" in shown.stdout
     refused = CliRunner().invoke(cli, ["trainings", "pause", row["training"], "--db", str(log)], catch_exceptions=True)
     assert "is done and obeys no orders" in str(refused.exception)
-    play = [
-        *words,
-        "play",
-        "taboo",
-        "--seat",
-        "describer=bot",
-        "--vs",
-        "bars?max_tokens=8",
-        "--plain",
-        "--db",
-        str(log),
-    ]
-    ran = subprocess.run([*play, "--seat", "guesser=bars?max_tokens=8"], capture_output=True, text=True, check=False)
-    trace = subprocess.run(
-        [*words, "trace", "bars", "--json", "--db", str(log)], capture_output=True, text=True, check=False
-    )
-    assert trace.returncode == 0, trace.stderr
-    tree = json.loads(trace.stdout)
-    assert [branch["kind"] for branch in tree["from"]] == ["training"]
-    again = subprocess.run([*train, "--out", "out"], capture_output=True, text=True, check=False)
-    assert again.returncode == 2 and "there is a model bars already" in again.stderr
+    again = run(log, "--recipe", "smoke", "--name", "bars", "--out", "out")
+    assert again.exit_code != 0 and "there is a model bars already" in (again.stderr + str(again.exception))
+    told = document["evaluation"]
+    assert (told["result"], told["base"], told["leaked"]) == ("bars", "smollm2", 0)
+    assert {row["episodes"] for row in told["roles"]} == {1}
+    assert {game["game"] for game in told["comparison"]["pairs"][0]["games"]} == {"taboo", "wordle", "referencegame"}
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "HuggingFaceTB/SmolLM2-135M-Instruct" in card and "| taboo | trained | guesser | bars | 1 |" in card
+    assert str(tmp_path) not in card
+    _trace_to_the_words(log, told["runs"][0])
+
+
+def _trace_to_the_words(log, run):
+    """From an episode of the evaluation over the model, its training and its rows to what was said in the log."""
+    with Log.open(log, readonly=True) as opened:
+        trace = Trace(opened.reader)
+        episode = next(one for one in opened.queries.of_run(run) if any("bars" in s for s in one.seats.values()))
+        at, passed = trace.find(episode.id), []
+        for relation in WAY:
+            branch = next(one for one in trace.around(at).sources if one.relation == relation)
+            at = next(node for node in branch.nodes if not node.label.startswith("bot:"))
+            passed.append(at.kind)
+        assert passed == ["player", "player", "training", "dataset", "dataset row", "turn", "episode"]
