@@ -34,6 +34,17 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("players.backends.discovery.WHOLE", 20.0)
 
 
+@pytest.fixture(scope="session")
+def _data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def unpacked_once(_data_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One data folder for all trainings of the built-in model: to unpack its weights takes longer than to train it."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(_data_home))
+
+
 class Reply:
     """What a script may do with the request at hand."""
 

@@ -87,7 +87,7 @@ def test_labels_of_one_kind_only(log, tmp_path):
 @pytest.mark.model
 @pytest.mark.timeout(600)
 @pytest.mark.xdist_group("torch")
-def test_a_training_ends_leaves_its_rows_and_is_evaluated(log, tmp_path, monkeypatch):
+def test_a_training_ends_leaves_its_rows_and_is_evaluated(log, tmp_path, monkeypatch, unpacked_once):
     """With the real small model: three steps, then `--evaluate 1` with short replies; all of it can be traced."""
     plainly = evaluating._plainly
     monkeypatch.setattr(evaluating, "_plainly", lambda name, tokens: plainly(name, 12))

@@ -212,7 +212,7 @@ class TestTiny:
 @pytest.mark.model
 @pytest.mark.timeout(600)
 @pytest.mark.xdist_group("torch")
-def test_the_smoke_recipe_runs_from_end_to_end(tmp_path, played):
+def test_the_smoke_recipe_runs_from_end_to_end(tmp_path, played, unpacked_once):
     command = [
         *(sys.executable, "-m", "playpen_tui", "train", "--method", "grpo", "--recipe", "smoke", "--game", "taboo"),
         *("--from-db", str(played), "--name", "grown", "--out", str(tmp_path / "grown"), "--plain", "--json"),

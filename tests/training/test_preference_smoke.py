@@ -28,9 +28,8 @@ def log(tmp_path_factory):
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])
-def test_a_smoke_training_ends_and_its_result_plays(log, tmp_path, monkeypatch, method):
+def test_a_smoke_training_ends_and_its_result_plays(log, tmp_path, monkeypatch, unpacked_once, method):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(log.parent / "data"))  # both methods unpack the weights once
     monkeypatch.chdir(tmp_path)
     train = ["train", "--from-db", str(log), "--method", method, "--recipe", "smoke", "--name", "liked", "--steps", "1"]
     ran = subprocess.run([*WORDS, *train, "--out", "out", "--json"], capture_output=True, text=True, check=False)
