@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from store.errors import LogError
+from store.errors import LogClosed, LogError
 from store.log import Log
 
 Entry: TypeAlias = Callable[[sqlite3.Connection], object]
@@ -62,6 +62,8 @@ class Diary:
             entries = self._take()
             try:
                 self._write([self._beat, *entries])
+            except LogClosed:  # whoever closes the log before the diary has said all there was to say
+                return
             except LogError as error:  # locked, or full: said in the job's own words, and tried again
                 print(f"the log: {error}", file=sys.stderr, flush=True)
                 with self._lock:

@@ -62,11 +62,11 @@ def test_as_tables(log):
 def test_too_few_is_a_word(log):
     told = run(log, "few").output
     assert "too few (n<30)" in told and "taboo, describer, ply 2: a 1 : b 1 – open" in told
-    found = json.loads(run(log, "few", "--json").output)
+    found = json.loads(run(log, "few", "--json").stdout)
     assert found["between"]["kappa"]["value"] is None and found["between"]["kappa"]["why"] == "too few (n<30)"
 
 
 def test_all_queues_and_one_that_is_not_there(log):
-    assert sorted(json.loads(run(log, "--json").output)["queues"]) == ["few", "pairs"]
+    assert sorted(json.loads(run(log, "--json").stdout)["queues"]) == ["few", "pairs"]
     wrong = run(log, "pear")
     assert wrong.exit_code != 0 and "no queue is called 'pear'; there is" in str(wrong.exception)

@@ -110,7 +110,7 @@ def test_start_up_imports_nothing_heavy() -> None:
 
 def test_games_as_json_has_what_others_lean_on() -> None:
     found = CliRunner().invoke(cli, ["games", "--json"])
-    games = {game["name"]: game for game in json.loads(found.output)["games"]}
+    games = {game["name"]: game for game in json.loads(found.stdout)["games"]}
     assert set(games) == {"taboo", "wordle", "wordle_withclue", "wordle_withcritic", "referencegame"}
     for game in games.values():
         assert {"roles", "languages", "experiments", "instances", "splits"} <= set(game)
@@ -124,7 +124,7 @@ def test_games_as_json_has_what_others_lean_on() -> None:
 
 def test_sample_shows_instances_of_the_split() -> None:
     found = CliRunner().invoke(cli, ["games", "sample", "taboo", "-n", "2", "--split", "validation", "--json"])
-    instances = json.loads(found.output)["instances"]
+    instances = json.loads(found.stdout)["instances"]
     assert [i["split"] for i in instances] == ["validation", "validation"]
     assert all(i["heard"]["describer"] for i in instances)
 

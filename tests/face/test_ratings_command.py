@@ -26,14 +26,14 @@ def run(log, *words):
 def test_ratings_as_a_table_and_as_json(log):
     told = run(log).output
     assert "64 episodes of referencegame, taboo" in told and told.index("bot:competent") < told.index("bot:random")
-    found = json.loads(run(log, "--json").output)
+    found = json.loads(run(log, "--json").stdout)
     first, second = found["ratings"]
     assert first["player"] == "bot:competent" and first["low"] > second["high"] and found["advantage"] is None
     assert found["episodes"] == 64 and first["better"] + first["ties"] + first["worse"] == first["comparisons"]
 
 
 def test_the_matrix_leads_to_its_episodes(log):
-    (game,) = json.loads(run(log, "--matrix", "--game", "taboo", "--json").output)["games"]
+    (game,) = json.loads(run(log, "--matrix", "--game", "taboo", "--json").stdout)["games"]
     cells = {(cell["first"], cell["second"]): cell for cell in game["cells"]}
     assert len(cells) == 4 and sum(cell["n"] for cell in cells.values()) == 32
     assert cells["bot:competent", "bot:competent"]["success"]["value"] == 1.0
@@ -42,7 +42,7 @@ def test_the_matrix_leads_to_its_episodes(log):
 
 
 def test_a_curve_beside_a_frozen_partner(log):
-    found = json.loads(run(log, "--frozen", "bot:competent", "--curve", "bot:random", "--json").output)
+    found = json.loads(run(log, "--frozen", "bot:competent", "--curve", "bot:random", "--json").stdout)
     assert found["frozen"] == "bot:competent" and [point["player"] for point in found["curve"]] == ["bot:random"]
     assert "beside bot:competent" in run(log, "--frozen", "bot:competent", "--curve", "bot:random").output
 

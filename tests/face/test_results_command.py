@@ -51,7 +51,7 @@ def test_the_table_in_words(log):
 
 
 def test_the_contract_of_the_json(log):
-    found = json.loads(run(log, "results", "--json").output)
+    found = json.loads(run(log, "results", "--json").stdout)
     assert {(row["model"], row["game"]) for row in found["rows"]} == {
         (model, game) for model in ("big", "small") for game in ("clem:taboo", "clem:wordle", "taboo")
     }
@@ -66,7 +66,7 @@ def test_the_contract_of_the_json(log):
 
 
 def test_filters_and_lines_by_experiment_and_role(log):
-    found = json.loads(run(log, "results", "--game", "clem:*", "--model", "big", "--by", "role", "--json").output)
+    found = json.loads(run(log, "results", "--game", "clem:*", "--model", "big", "--by", "role", "--json").stdout)
     assert {(row["game"], row["role"]) for row in found["rows"]} == {
         (game, role) for game in ("clem:taboo", "clem:wordle") for role in ("describer", "guesser")
     }
@@ -91,7 +91,7 @@ def test_a_published_table_is_checked(log, tmp_path):
     table.write_text(json.dumps(wrong))
     bad = run(log, "results", "verify", str(table))
     assert bad.exit_code == 1 and "big, clem:taboo · played: published" in bad.output and "1 differ" in bad.output
-    found = json.loads(run(log, "results", "verify", str(table), "--json").output)
+    found = json.loads(run(log, "results", "verify", str(table), "--json").stdout)
     assert found["differs"] == 1 and found["missing"] == 0 and found["same_database"] is True
     assert [cell["column"] for cell in found["cells"] if cell["word"] != "holds"] == ["played"]
 
@@ -121,7 +121,7 @@ def test_models_compared_in_words(log):
 
 
 def test_models_compared_in_other_forms(log):
-    found = json.loads(run(log, "compare", "big", "small", "--json").output)
+    found = json.loads(run(log, "compare", "big", "small", "--json").stdout)
     (pair,) = found["pairs"]
     assert set(pair["differ"]) >= {"clem:taboo", "clem:wordle"} and len(found["database"]) == 64
     assert len(list(csv.DictReader(io.StringIO(run(log, "compare", "big", "small", "--csv").output)))) == 3 * 3 + 2

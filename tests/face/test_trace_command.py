@@ -25,14 +25,14 @@ def run(log, *words):
 
 
 def test_a_cell_leads_to_its_episodes_and_on(log):
-    tree = json.loads(run(log, "bot:competent@taboo", "--json").output)
+    tree = json.loads(run(log, "bot:competent@taboo", "--json").stdout)
     (made,) = [branch for branch in tree["from"] if branch["kind"] == "episode"]
     assert made["total"] == len(made["nodes"]) == 3 and tree["kind"] == "cell"
     episode = made["nodes"][0]
     assert {branch["relation"] for branch in episode["from"]} == {"played in", "on", "played by"}
     told = run(log, episode["id"], "--plain", "--depth", "1").output
     assert told.startswith(f"episode {episode['id']}  taboo") and "\n  turns (2)\n    turn " in told
-    facts = json.loads(run(log, episode["id"].lower(), "--json").output)
+    facts = json.loads(run(log, episode["id"].lower(), "--json").stdout)
     assert facts["facts"]["game"] == "taboo" and facts["id"] == episode["id"]
 
 

@@ -79,6 +79,7 @@ def job(made, games_path, tmp_path):
 
     yield make
     for one in opened:
+        one._diary.close()
         one.log.close()
 
 
