@@ -449,7 +449,7 @@ class PlaypenApp(App[int]):
 
     def _places(self, screen: Screen[Any]) -> list[tuple[str, list[Action]]]:
         name = type(screen).__name__.removesuffix("Screen").removesuffix("Dialog").lower()
-        name = "dialog" if isinstance(screen, TextDialog | Choose | Prompt) or name == "correct" else name
+        name = "dialog" if isinstance(screen, TextDialog | Prompt) or name == "correct" else name
         groups = [(f"On this screen ({name})", [*(of("line") if name == "play" else ()), *of(name)])]
         if name == "play":
             groups.append(("When the game is over", of("end")))

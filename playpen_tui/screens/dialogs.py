@@ -99,15 +99,19 @@ def in_columns(rows: Sequence[tuple[str, str]], width: int = 68) -> list[tuple[s
     return [(name, short(f"{one_line(name):<{wide}}  {one_line(about)}", width)) for name, about in rows]
 
 
+FRAME = 8
+"""Lines of `Choose` that are neither text nor answers: border, padding, keys, blanks."""
+
+
 class Choose(ModalScreen[str | None]):
     """A question with a few answers; the first is the default. Esc gives None."""
 
-    BINDINGS = bindings("dialog")
+    BINDINGS = bindings("choose")
     DEFAULT_CSS = """
     Choose { align: center middle; }
     Choose > Vertical { width: 76; max-width: 96%; height: auto; max-height: 94%; background: $surface;
                         border: round $border; padding: 1 2; }
-    Choose VerticalScroll { height: auto; max-height: 60%; margin: 0 0 1 0; }
+    Choose VerticalScroll { height: auto; margin: 0 0 1 0; }
     Choose OptionList, Choose OptionList:focus {
         height: auto; max-height: 8; border: none; background: $surface; background-tint: $foreground 0%; padding: 0;
     }
@@ -130,6 +134,24 @@ class Choose(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """The first answer is one enter away."""
         self.query_one(OptionList).focus()
+        self.watch(self.query_one(VerticalScroll), "show_vertical_scrollbar", self._tell_keys)
+
+    def on_resize(self) -> None:
+        """The text has what the answers and the frame leave."""
+        text, room = self.query_one(VerticalScroll), int(0.94 * self.size.height) - min(8, len(self._answers)) - FRAME
+        text.styles.max_height = max(3, room)
+
+    def _tell_keys(self, more_below: bool) -> None:
+        more = "   pgup pgdn read on" if more_below else ""
+        self.query_one("#choose-keys", Static).update(Content(f"↑ ↓ enter choose   esc back{more}"))
+
+    def action_text_up(self) -> None:
+        """Read what stands above."""
+        self.query_one(VerticalScroll).scroll_page_up(animate=False)
+
+    def action_text_down(self) -> None:
+        """Read on."""
+        self.query_one(VerticalScroll).scroll_page_down(animate=False)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Answered."""

@@ -125,7 +125,8 @@ DOERS = {
     "trainwizard": (TrainwizardScreen,),
     "turn": (Dialogue, Page),
     "reply": (ReplyDialog,),
-    "dialog": (TextDialog, Choose, Prompt, CorrectDialog),
+    "choose": (Choose,),
+    "dialog": (TextDialog, Prompt, CorrectDialog),
 }
 ids = [f"{action.place}.{action.name}" for action in ACTIONS]
 each = pytest.mark.parametrize("action", ACTIONS, ids=ids)
@@ -584,6 +585,7 @@ async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo,
         )
         stage.app.post_message(TakePart(lambda bench: take_part(bench, asked, "P01")))
         await stage.to("Choose")
+        found |= await offered(stage)
         stage.press("escape")
         await stage.to("StudyScreen")
         await stage.settle()
@@ -662,7 +664,7 @@ async def test_function_keys_of_the_app_reach_it_through_every_dialog(stage, tmp
         stage.app.push_screen(Choose("which?", [("a", "a")]))
         await stage.to("Choose")
         stage.press("f1")
-        await stage.sees("On this screen (dialog)")
+        await stage.sees("On this screen (choose)")
 
 
 async def test_themes_are_remembered(stage):

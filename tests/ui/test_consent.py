@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from playpen_tui.screens.dialogs import Choose
 from playpen_tui.sitting import Setup
 from store.people import CONSENT
 
@@ -84,6 +85,21 @@ async def test_every_answer_is_on_the_screen_at_small_sizes(stage, taboo, size):
             if number:
                 stage.press("down")
             await stage.sees(answer)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 18)])
+async def test_a_long_text_is_read_to_its_end_by_keys(stage, size):
+    async with stage.open(size=size):
+        text = "\n".join([*(f"line {n}" for n in range(60)), "the last words"])
+        stage.app.push_screen(Choose(text, [("yes", "I agree"), ("no", "I do not")]))
+        await stage.to("Choose")
+        await stage.sees("line 0", "I agree", "I do not", "pgup pgdn read on")
+        for key, there in (("pagedown", "the last words"), ("pageup", "line 0")):
+            for _ in range(30):
+                if there not in stage.text:
+                    stage.press(key)
+                    await stage.settle()
+            await stage.sees(there, "I agree", "I do not")
 
 
 async def test_bots_alone_are_asked_nothing(stage):
