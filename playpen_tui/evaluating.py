@@ -21,6 +21,7 @@ from games import catalog
 from games.engine import Game
 from players.opening import Table
 from players.plan import BadPlan, Plan, fingerprint, material
+from players.registry import Registry, RegistryError, UnknownPlayer
 from players.spec import PlayerSpec, parse
 from playpen_tui.selfplay import SelfPlay, Wish, open_selfplay
 from playpen_tui.workbench import Workbench
@@ -30,11 +31,15 @@ from store.log import Log
 from store.scored import ScoredRow
 from store.trainings import TrainingRow
 from training import card
+from training.launch import CannotTrain, base_of, unpacked
+from training.machine import cores
 
 INSTANCES = 60
 """Of each game and role, where nobody says how many."""
 TOKENS = 100
 """At most so many of a reply: a model that does not keep the form may otherwise go on for long."""
+TOGETHER = 64
+"""Matches at once: as many as both models can decode together where nobody says otherwise."""
 FILE = card.EVALUATION
 
 
@@ -98,11 +103,32 @@ def partner(game: Game) -> str:
 
 
 def _plainly(name: str, tokens: int) -> str:
-    """The player without luck in its replies, and with an end to them."""
+    """The player without luck in its replies, and with an end to them; on a processor it takes half of the cores."""
     spec = parse(name)
     if not spec.is_model:
         return name
-    return str(PlayerSpec(spec.kind, spec.name, spec.code, {**spec.settings, "temperature": 0.0, "max_tokens": tokens}))
+    settings = {"threads": max(1, cores() // 2), **spec.settings, "temperature": 0.0, "max_tokens": tokens}
+    return str(PlayerSpec(spec.kind, spec.name, spec.code, settings))
+
+
+def level(registry: Registry, wish: Evaluation) -> Registry:
+    """A registry in which the base plays by the same library as the result, from the very weights that were trained.
+
+    Otherwise the built-in model would play from its small numbers under llama.cpp and its training under transformers,
+    and some of the difference would be theirs. A base whose weights do not lie here stays as it is.
+    """
+    result = registry.entries.get(wish.names[0])
+    try:
+        base = base_of(wish.base, registry)
+    except (CannotTrain, RegistryError, UnknownPlayer):
+        return registry
+    folder = unpacked(base.path)
+    if result is None or result.backend != "transformers" or not (folder / "config.json").is_file():
+        return registry
+    entry = replace(
+        result, name=wish.base, model=str(folder), adapter=base.adapter, revision=base.revision, source="built in"
+    )
+    return Registry(registry.path, {**registry.entries, wish.base: entry})
 
 
 async def play(
@@ -116,10 +142,10 @@ async def play(
     errors: dict[str, int] = {}
     async with Workbench(db) as bench:
         log = await bench.log()
-        table = Table(bench.registry, history=log.history)
+        table = Table(level(bench.registry, wish), history=log.history)
         try:
             for plan in plans(wish):
-                opened = await open_selfplay(bench, Wish(plan, kind="eval"), table)
+                opened = await open_selfplay(bench, Wish(plan, kind="eval", concurrency=TOGETHER), table)
                 if hear is not None:
                     hear(opened)
                 tally = await opened.run()

@@ -124,11 +124,20 @@ def end(
 
 
 def get(log: Log, id: str) -> TrainingRow:
-    """The training with this id or beginning of it. Raises Unknown."""
-    wish = id.strip().upper()
-    rows = log.reader().execute(f"{_ROW} WHERE t.id >= ? AND t.id < ? LIMIT 2", (wish, wish + "~")).fetchall()
-    if len(rows) != 1 or not wish:
-        raise Unknown(f"{'several trainings begin with' if rows else 'no training'} {id!r} in the log")
+    """The training with this id or beginning of it, or the one that has this name. Raises Unknown."""
+    wish = id.strip()
+    ids = (wish.upper(), wish.upper() + "~")
+    rows = log.reader().execute(f"{_ROW} WHERE t.id >= ? AND t.id < ? LIMIT 2", ids).fetchall() if wish else []
+    if len(rows) > 1:
+        raise Unknown(f"several trainings begin with {id!r} in the log")
+    if not rows:
+        rows = (
+            log.reader().execute(f"{_ROW} WHERE u.config ->> 'name' = ? ORDER BY t.id DESC LIMIT 2", (wish,)).fetchall()
+        )
+    if len(rows) > 1:
+        raise Unknown(f"several trainings are called {wish}, the latest is {rows[0][0]}; name one by its id")
+    if not rows:
+        raise Unknown(f"no training {id!r} in the log; `playpen-tui trainings list` has their ids and names")
     return _row(log, rows[0])
 
 

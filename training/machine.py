@@ -36,12 +36,12 @@ def machine(recipe: Recipe) -> dict[str, Any]:
         raise Refused("there is no CUDA device here; leave device out, or train where one is")
     if recipe.lora is not None and recipe.lora.quantize:
         _can_quantize(device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    all_ = cores()
+    busy = others()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     threads = wish.threads
     if threads == "auto":  # threads that wait for a busy core cost more than they bring
-        threads = max(1, min(8, round(cores - busy) // here)) if device == "cpu" else min(8, max(1, cores // here))
+        threads = max(1, min(8, round(all_ - busy) // here)) if device == "cpu" else min(8, max(1, all_ // here))
     kind = wish.dtype
     if kind == "auto":
         fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
@@ -51,11 +51,26 @@ def machine(recipe: Recipe) -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name() if device == "cuda" else "",
         "threads": int(threads),
         "dtype": kind,
-        "cores": cores,
+        "cores": all_,
         "load": round(busy, 2),
         "processes": processes(),
         "allocator": "keeps what was freed" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "as the system has it",
     }
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def others(seconds: float = 1.0) -> float:
+    """Cores that are busy while this process waits so long.
+
+    The load average of a minute would count what this process has done itself, and what ended just before it.
+    """
+    import psutil
+
+    return psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
 
 
 def _can_quantize(device: str) -> None:

@@ -3,8 +3,8 @@
 Then lines go both ways, many requests at once; `players/backends/worker.py` tells the protocol. Requests join the batch
 that is being decoded as they come and leave it when they are done, so it stays full although replies differ in length;
 each keeps its own decoding settings and its own random generator. Model, cache, chat template, samplers and detokenizer
-are the library's; only the loop is ours. One process has one model with at most one adapter: rows with and without it
-could not share a forward pass. Imports nothing of this project.
+are the library's; only the loop is ours (`rows_.py` beside this file has the batch). One process has one model with at
+most one adapter: rows with and without it could not share a forward pass. Imports nothing else of this project.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+if __package__:
+    from players.workers.rows_ import Batch, Row
+else:  # as a script it has its own folder and nothing else
+    from rows_ import Batch, Row  # pyright: ignore[reportMissingImports]
 
 BEAT = 0.05
 """Seconds between two lines of deltas: what arrives in between shares a line."""
@@ -74,64 +79,6 @@ class Out:
     def _line(self, what: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(what, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
         self._file.flush()
-
-
-class Row:
-    """One request in the batch."""
-
-    def __init__(self, name: str, ids: list[int], sampling: Mapping[str, Any], limit: int, detokenize: Any) -> None:
-        self.name = name
-        self.ids = ids
-        self.made: list[int] = []
-        self.logprobs: list[float] = []
-        self.text = ""
-        self.sent = 0
-        self.finish = ""
-        self.cancelled = False
-        self.limit = limit
-        self.sampling = sampling
-        self.warpers: Any = None
-        self.generator: Any = None
-        stop = sampling.get("stop") or ()
-        self.stops: tuple[str, ...] = (stop,) if isinstance(stop, str) else tuple(stop)
-        self.held = max((len(one) for one in self.stops), default=1) - 1
-        """Characters kept back, since they may become a stop text."""
-        self._detokenize = detokenize
-
-    @property
-    def greedy(self) -> bool:
-        """Whether it takes the likeliest token."""
-        return float(self.sampling.get("temperature", 1.0)) <= 0
-
-    def take(self, token: int, logprob: float, ends: frozenset[int]) -> str:
-        """Add a token; returns the text that may go out."""
-        self.made.append(token)
-        self.logprobs.append(logprob)
-        if token in ends and not self.sampling.get("ignore_eos"):
-            self.finish = "stop"
-        else:
-            self.text += self._detokenize(token)
-            at = min((found for one in self.stops if (found := self.text.find(one)) >= 0), default=-1)
-            if at >= 0:
-                self.text, self.finish = self.text[:at], "stop"
-            elif len(self.made) >= self.limit:
-                self.finish = "length"
-        until = len(self.text) if self.finish else max(self.sent, len(self.text) - self.held)
-        fresh, self.sent = self.text[self.sent : until], until
-        return fresh
-
-    def done(self) -> dict[str, Any]:
-        """What the request came to."""
-        return {
-            "id": self.name,
-            "finish": self.finish,
-            "tokens_in": len(self.ids),
-            "tokens_out": len(self.made),
-            "token_ids": self.made,
-            "logprobs": self.logprobs if self.sampling.get("logprobs", True) else [],
-            "text": self.text,
-            "cached": 0,
-        }
 
 
 class Model:
@@ -273,123 +220,6 @@ class Model:
         if row.greedy:
             return int(scores.argmax())
         return int(torch.multinomial(torch.softmax(scores, -1), 1, generator=row.generator))
-
-
-class Batch:
-    """The rows that are being decoded, with their keys and values, padded on the left to one length."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.rows: list[Row] = []
-        self._cache: Any = None
-        self._mask: Any = None
-        self._last: Any = None
-
-    def join(self, rows: list[Row]) -> list[tuple[Row, str]]:
-        """Read the prompts of new rows, and take their first tokens."""
-        torch, model = self.model.torch, self.model
-        longest = max(len(row.ids) for row in rows)
-        ids = torch.zeros((len(rows), longest), dtype=torch.long)
-        mask = torch.zeros((len(rows), longest), dtype=torch.long)
-        for at, row in enumerate(rows):
-            ids[at, longest - len(row.ids) :] = torch.tensor(row.ids)
-            mask[at, longest - len(row.ids) :] = 1
-        mask = mask.to(model.device)
-        cache = model.cache_type()
-        logits = self._forward(ids.to(model.device), mask, cache)
-        before = len(self.rows)
-        self._merge(cache, mask)
-        self.rows += rows
-        told, last = self._take(rows, logits)
-        self._last = last if before == 0 else torch.cat([self._last, last])
-        return told
-
-    def step(self) -> list[tuple[Row, str]]:
-        """One more token for every row."""
-        torch = self.model.torch
-        one = torch.ones((len(self.rows), 1), dtype=torch.long, device=self.model.device)
-        self._mask = torch.cat([self._mask, one], dim=1)
-        logits = self._forward(self._last.unsqueeze(1), self._mask, self._cache)
-        told, self._last = self._take(self.rows, logits)
-        return told
-
-    def _forward(self, ids: Any, mask: Any, cache: Any) -> Any:
-        """Scores of the next token of every row, float32."""
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        out = self.model.model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return out.logits[:, -1].float()
-
-    def _take(self, rows: Sequence[Row], logits: Any) -> tuple[list[tuple[Row, str]], Any]:
-        """Choose a token for every row."""
-        torch = self.model.torch
-        plain = logits.argmax(-1).tolist()
-        chosen = [
-            token if row.greedy and not row.warpers and not _penalised(row) else self.model.choose(row, logits[at])
-            for at, (row, token) in enumerate(zip(rows, plain, strict=True))
-        ]
-        last = torch.tensor(chosen, device=self.model.device)
-        picked = logits.gather(1, last.unsqueeze(1)).squeeze(1) - logits.logsumexp(-1)
-        told = [
-            (row, row.take(token, min(0.0, value), self.model.ends))
-            for row, token, value in zip(rows, chosen, picked.tolist(), strict=True)
-        ]
-        return told, last
-
-    def _merge(self, cache: Any, mask: Any) -> None:
-        """Put rows that were read just now beside those under way, the shorter padded on the left."""
-        torch = self.model.torch
-        if not self.rows:
-            self._cache, self._mask = cache, mask
-            return
-        longest = max(self._mask.shape[1], mask.shape[1])
-
-        def padded(tensor: Any, dim: int) -> Any:
-            missing = longest - tensor.shape[dim]
-            if not missing:
-                return tensor
-            shape = list(tensor.shape)
-            shape[dim] = missing
-            return torch.cat([tensor.new_zeros(shape), tensor], dim=dim)
-
-        merged = self.model.cache_type()
-        for number, (old, new) in enumerate(zip(self._cache.layers, cache.layers, strict=True)):
-            keys = torch.cat([padded(old.keys, 2), padded(new.keys, 2)])
-            values = torch.cat([padded(old.values, 2), padded(new.values, 2)])
-            merged.update(keys, values, number)
-        self._cache = merged
-        self._mask = torch.cat([padded(self._mask, 1), padded(mask, 1)])
-
-    def leave(self) -> list[Row]:
-        """Take out rows that are done, and padding that none needs any more; returns those rows."""
-        torch = self.model.torch
-        gone = [row for row in self.rows if row.finish]
-        if not gone:
-            return []
-        kept = [at for at, row in enumerate(self.rows) if not row.finish]
-        self.rows = [self.rows[at] for at in kept]
-        if not kept:
-            self._cache = self._mask = self._last = None
-            return gone
-        where = torch.tensor(kept, device=self.model.device)
-        self._mask, self._last = self._mask[where], self._last[where]
-        needless = int(self._mask.argmax(dim=1).min())
-        self._mask = self._mask[:, needless:]
-        smaller = self.model.cache_type()
-        for number, layer in enumerate(self._cache.layers):
-            smaller.update(layer.keys[where][:, :, needless:], layer.values[where][:, :, needless:], number)
-        self._cache = smaller
-        return gone
-
-
-def _penalised(row: Row) -> bool:
-    return bool(row.sampling.get("presence_penalty") or row.sampling.get("frequency_penalty"))
 
 
 class Worker:

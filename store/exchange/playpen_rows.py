@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,8 +22,8 @@ LARGEST = 2 << 30
 """Bytes of a JSON file that is one list: it is read at once."""
 SPLIT = re.compile(r"(?:^|[^a-z])(train|validation|test)(?:[^a-z]|$)")
 HUB = re.compile(r"[\w.-]+/[\w.-]+")
-CONFIGS = ("interactions", "instances")
-"""Parts of the data set on the hub."""
+CONFIGS = ("interactions", "instances", "instances-static")
+"""Parts of the data set as the field publishes it; of one that names its parts otherwise, all are read."""
 ENDINGS = (".json", ".jsonl", ".parquet")
 
 
@@ -124,14 +125,23 @@ def _parquet(path: Path, name: str) -> Iterator[tuple[str, Any]]:
 
 def _hub(name: str) -> Iterator[Row]:
     datasets = _need("datasets", "a data set on the hub")
-    for config in CONFIGS:
-        try:
-            found = datasets.load_dataset(name, config)
-        except Exception as error:  # whatever the network or the hub says
-            raise NothingThere(f"{config} of {name} could not be had from the hub: {error}") from error
+    parts = _asked(name, lambda: datasets.get_dataset_config_names(name))
+    for config in [part for part in CONFIGS if part in parts] or parts:
+        found = _asked(f"{config} of {name}", partial(datasets.load_dataset, name, config))
         for split, part in mapping_of(found).items():
             for number, entry in enumerate(part, 1):
                 yield Row(f"{config}/{split}:{number}", mapping(entry), split_of(split))
+
+
+def _asked(what: str, ask: Callable[[], Any]) -> Any:
+    """What the hub answers. Raises NothingThere, in one sentence."""
+    try:
+        return ask()
+    except Exception as error:  # whatever the network, the hub or the library says
+        told = shown(str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__)
+        raise NothingThere(
+            f"{what} could not be had from the hub: {told}; download its files and name their folder instead"
+        ) from error
 
 
 def mapping_of(found: Any) -> Mapping[str, Any]:

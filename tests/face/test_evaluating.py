@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from games import catalog
 from players.base import Identity
+from players.entry import ModelEntry
 from players.plan import BadPlan, jobs
+from players.registry import Registry
 from playpen_tui import evaluating
 from playpen_tui.cli import cli
 from playpen_tui.evaluating import Evaluation
@@ -17,6 +20,7 @@ from store import datasets, evaluations, trainings
 from store.datasets import DatasetRow
 from store.log import Log
 from store.trace import Trace
+from training.launch import unpacked
 
 
 def wish(**more):
@@ -25,7 +29,8 @@ def wish(**more):
     )
 
 
-def test_each_role_is_planned_alone_on_validation_instances():
+def test_each_role_is_planned_alone_on_validation_instances(monkeypatch):
+    monkeypatch.setattr(evaluating, "cores", lambda: 4)
     found = list(evaluating.plans(wish(base="smollm2?temperature=1", result="bars", held_out=("wordle",), instances=3)))
     assert [(plan.games, dict(plan.seats)) for plan in found] == [
         (("taboo",), {"guesser": "bot:patient"}),
@@ -33,11 +38,40 @@ def test_each_role_is_planned_alone_on_validation_instances():
         (("wordle",), {}),
     ]
     for plan in found:
-        assert plan.players == ("bars?temperature=0&max_tokens=100", "smollm2?temperature=0&max_tokens=100")
+        assert plan.players == (
+            "bars?threads=2&temperature=0&max_tokens=100",
+            "smollm2?threads=2&temperature=0&max_tokens=100",
+        )
         planned = list(jobs(plan))
         game = catalog.get(plan.games[0])
         assert len(planned) == 6 and len({job.instance.key for job in planned}) == 3
         assert {catalog.split_of(game, job.instance) for job in planned} == {"validation"}
+
+
+def test_base_and_result_play_by_the_same_library(tmp_path, monkeypatch):
+    """Only where both are weights that lie here: a file of small numbers then plays from what it was unpacked to."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    file, folder = tmp_path / "small.gguf", tmp_path / "whole"
+    file.write_bytes(b"GGUF")
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    small, bars = (
+        ModelEntry("small", "llamacpp", str(file)),
+        ModelEntry("bars", "transformers", str(folder), adapter="a"),
+    )
+    registry = Registry(tmp_path / "models.toml", {"small": small, "bars": bars})
+    asked = wish(base="small", result="bars")
+    assert evaluating.level(registry, asked) is registry  # nothing was unpacked here
+    unpacked(file).mkdir(parents=True)
+    (unpacked(file) / "config.json").write_text("{}")
+    found = evaluating.level(registry, asked)
+    assert found.entries["small"] == replace(
+        bars, name="small", model=str(unpacked(file)), adapter="", source="built in"
+    )
+    assert (found.entries["bars"], registry.entries["small"]) == (bars, small)
+    served = Registry(registry.path, {"small": small, "bars": ModelEntry("bars", "openai", "bars")})
+    assert evaluating.level(served, asked) is served
+    assert evaluating.level(registry, wish()) is registry
 
 
 def test_games_beside_the_trained_ones_are_of_other_families():

@@ -42,6 +42,20 @@ def gone():
     return done.pid
 
 
+def test_it_is_found_by_id_by_the_beginning_of_it_and_by_name(log, training):
+    for wish in (training, training[:20].lower(), "bars"):
+        assert trainings.get(log, wish).id == training
+    for wish in ("bar", "", " "):
+        with pytest.raises(trainings.Unknown, match="no training"):
+            trainings.get(log, wish)
+    run = log.new_run("train", {"folder": "/somewhere/else", "name": "bars"}, 2, "test")
+    again = trainings.begin(log, run, "sft", BASE, trainings.get(log, training).dataset)
+    with pytest.raises(trainings.Unknown, match=f"several trainings are called bars, the latest is {again}"):
+        trainings.get(log, "bars")
+    with pytest.raises(trainings.Unknown, match="several trainings begin"):
+        trainings.get(log, again[:1])
+
+
 def test_how_it_stands(log, training, gone, monkeypatch):
     monkeypatch.setattr(trainings, "alive", lambda pid: pid != gone)
     assert trainings.state_of(log, trainings.get(log, training)) == "queued"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from training import machine
@@ -13,18 +17,28 @@ from training.recipe import Recipe
 @pytest.mark.xdist_group("torch")
 def test_threads_and_numbers(monkeypatch):
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setattr(machine.os, "getloadavg", lambda: (2.2, 0, 0))
+    monkeypatch.setattr(machine, "others", lambda: 2.2)
     wish = {"device": "cpu"}
     assert machine.machine(Recipe.model_validate({"machine": wish}))["threads"] == 6  # busy cores are left alone
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert machine.machine(Recipe.model_validate({"machine": wish}))["threads"] == 3
-    monkeypatch.setattr(machine.os, "getloadavg", lambda: (90.0, 0, 0))
+    monkeypatch.setattr(machine, "others", lambda: 90.0)
     found = machine.machine(Recipe.model_validate({"machine": {**wish, "dtype": "float32"}}))
     assert (found["threads"], found["dtype"], found["device"]) == (1, "float32", "cpu")
     assert machine.machine(Recipe.model_validate({"machine": {**wish, "threads": 5}}))["threads"] == 5
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(Refused, match="no CUDA device here"):
         machine.machine(Recipe.model_validate({"machine": {"device": "cuda"}}))
+
+
+def test_what_others_do_is_seen_and_what_ended_is_not():
+    """A busy process counts while it runs. Other tests run beside this one, so there is only a lower bound."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            assert machine.others(0.5) > 0.3
+        finally:
+            busy.kill()
+    assert 0 <= machine.others(0.1) <= os.cpu_count()
 
 
 @pytest.mark.slow

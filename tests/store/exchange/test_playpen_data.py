@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
-from types import ModuleType
 
 import pytest
 from clem_trees import put
+from data_hub import serving
 
 from games.engine import Message
 from store.exchange import playpen_rows
 from store.exchange.intake import NothingThere
 from store.exchange.playpen_data import import_playpen_data
 from store.keep import check
+from store.log import Log
 
 MESSAGES = [
     {"role": "user", "content": "describe APPLE"},
@@ -132,18 +135,64 @@ def test_parquet_without_pyarrow_says_what_to_install(log, tmp_path, monkeypatch
         import_playpen_data(log, str(tmp_path / "a.parquet"))
 
 
-def test_a_data_set_on_the_hub_is_read_by_its_parts(log, monkeypatch):
-    hub = ModuleType("datasets")
-    asked = []
+CARD = """---
+configs:
+- config_name: interactions
+  data_files:
+  - split: train
+    path: interactions/train.jsonl
+- config_name: instances
+  data_files:
+  - split: validation
+    path: instances/validation.jsonl
+---
+"""
 
-    def load_dataset(name, config):
-        asked.append((name, config))
-        one = {"game": "taboo", "experiment": "high_en", "task_id": 9}
-        return {"train": [row()]} if config == "interactions" else {"validation": [one]}
 
-    hub.load_dataset = load_dataset
-    monkeypatch.setitem(sys.modules, "datasets", hub)
-    done = import_playpen_data(log, "owner/playpen-data")
-    assert asked == [("owner/playpen-data", "interactions"), ("owner/playpen-data", "instances")]
-    assert (done.episodes, done.instances) == (1, 1)
-    assert log.queries.runs(1)[0].config == {"from": "owner/playpen-data", "format": "playpen-data"}
+def from_hub(name, hub, tmp_path):
+    """The command in a process of its own, since the library reads the hub's address when it is imported."""
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.address,
+        "HF_HUB_OFFLINE": "0",
+        "HF_HOME": str(tmp_path / "hub-home"),
+        "NO_PROXY": "127.0.0.1",
+    }
+    words = ["import", "playpen-data", name, "--db", str(tmp_path / "hub.sqlite"), "--json"]
+    return subprocess.run(
+        [sys.executable, "-m", "playpen_tui", *words], env=environment, capture_output=True, text=True, timeout=240
+    )
+
+
+@pytest.mark.slow
+def test_a_data_set_on_the_hub_is_read_by_its_parts(tmp_path):
+    pytest.importorskip("datasets")
+    published = tmp_path / "published"
+    put(published / "README.md", CARD)
+    put(published / "interactions" / "train.jsonl", lines(row(), row(task_id=4, outcome="aborted")))
+    put(published / "instances" / "validation.jsonl", lines({"game": "taboo", "experiment": "high_en", "task_id": 9}))
+    with serving("owner/playpen-data", published) as hub:
+        ran = from_hub("owner/playpen-data", hub, tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        told = json.loads(ran.stdout)
+        assert (told["episodes"], told["instances"], told["refused"]) == (2, 1, [])
+        again = json.loads(from_hub("owner/playpen-data", hub, tmp_path).stdout)
+        assert (again["episodes"], again["known"]) == (0, 2)
+        absent = from_hub("owner/nothing", hub, tmp_path)
+    assert absent.returncode == 1
+    assert "owner/nothing could not be had from the hub" in absent.stderr
+    assert "Traceback" not in absent.stderr
+    with Log.open(tmp_path / "hub.sqlite") as log:
+        assert log.queries.by_game() == {"clem:taboo": {"aborted": 1, "success": 1}}
+        assert log.queries.runs(1)[0].config == {"from": "owner/playpen-data", "format": "playpen-data"}
+        sound(log)
+
+
+@pytest.mark.slow
+def test_a_data_set_that_names_no_parts_is_read_whole(tmp_path):
+    pytest.importorskip("datasets")
+    put(tmp_path / "published" / "train.jsonl", lines(row()))
+    with serving("owner/plain", tmp_path / "published") as hub:
+        ran = from_hub("owner/plain", hub, tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["episodes"] == 1
