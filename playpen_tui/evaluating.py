@@ -32,7 +32,6 @@ from store.scored import ScoredRow
 from store.trainings import TrainingRow
 from training import card
 from training.launch import CannotTrain, base_of, unpacked
-from training.machine import cores
 
 INSTANCES = 60
 """Of each game and role, where nobody says how many."""
@@ -103,12 +102,11 @@ def partner(game: Game) -> str:
 
 
 def _plainly(name: str, tokens: int) -> str:
-    """The player without luck in its replies, and with an end to them; on a processor it takes half of the cores."""
+    """The player without luck in its replies, and with an end to them."""
     spec = parse(name)
     if not spec.is_model:
         return name
-    settings = {"threads": max(1, cores() // 2), **spec.settings, "temperature": 0.0, "max_tokens": tokens}
-    return str(PlayerSpec(spec.kind, spec.name, spec.code, settings))
+    return str(PlayerSpec(spec.kind, spec.name, spec.code, {**spec.settings, "temperature": 0.0, "max_tokens": tokens}))
 
 
 def level(registry: Registry, wish: Evaluation) -> Registry:

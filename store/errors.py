@@ -97,6 +97,12 @@ class Unknown(LogError, LookupError):
     """Nothing in the log is called this, or several things are."""
 
 
+class UnknownQueue(Unknown):
+    """No queue of this name or id is in the log."""
+
+    exit_code = 2
+
+
 class UnknownTurn(Unknown):
     """The episode has no such turn."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from random import SystemRandom
 from typing import Any, Literal, TypeAlias
 
-from store.errors import LogError, Unknown
+from store.errors import LogError, UnknownQueue
 from store.ids import clean, digest, new_id, now, to_json
 from store.log import Log
 from store.query import nearest
@@ -28,12 +28,6 @@ REPEATS = 0.07
 
 class BadQueue(LogError, ValueError):
     """A queue cannot be made, or be used, like this; wrong usage."""
-
-    exit_code = 2
-
-
-class UnknownQueue(Unknown):
-    """No queue of this name or id is in the log."""
 
     exit_code = 2
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from store.errors import Unknown
+from store.errors import UnknownQueue
 
 JudgeKind: TypeAlias = Literal["person", "model"]
 
@@ -74,19 +74,19 @@ class Judgements(NamedTuple):
 
 
 def queue_ids(reader: sqlite3.Connection, queue: str | None) -> list[str]:
-    """Queues of this name or id, oldest first; all for None. Raises Unknown, which names those nearby."""
+    """Queues of this name or id, oldest first; all for None. Raises UnknownQueue, which names those nearby."""
     rows = reader.execute("SELECT id, name FROM queues ORDER BY id").fetchall()
     found = [id for id, name in rows if queue is None or queue in (id, name)]
     if queue is not None and not found:
         names = sorted({str(name) for _, name in rows})
         near = difflib.get_close_matches(queue, names, n=3, cutoff=0.5) or names[:5]
         there = f"there is {', '.join(near)}" if near else "there is none yet; `annotate queue new` makes one"
-        raise Unknown(f"no queue is called {queue!r}; {there}")
+        raise UnknownQueue(f"no queue is called {queue!r}; {there}")
     return found
 
 
 def verdicts(reader: sqlite3.Connection, queue: str | None = None) -> Judgements:
-    """Everything that stands in the queues of this name (or id), or in all. Raises Unknown."""
+    """Everything that stands in the queues of this name (or id), or in all. Raises UnknownQueue."""
     ids = queue_ids(reader, queue)
     names: list[str] = []
     found: list[Verdict] = []

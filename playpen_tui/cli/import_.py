@@ -154,8 +154,9 @@ def preferences(
     strength (1 or 2), annotator (a pseudonym), judge (a model) and comment.
     """
     from playpen_tui import __version__
+    from store.errors import UnknownQueue
     from store.exchange.preferences import import_preferences
-    from store.queues import UnknownQueue, find_queue, new_queue
+    from store.queues import find_queue, new_queue
 
     def told(seen: int) -> None:
         print(f"{seen:,} lines", file=sys.stderr, flush=True)

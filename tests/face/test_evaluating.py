@@ -29,8 +29,7 @@ def wish(**more):
     )
 
 
-def test_each_role_is_planned_alone_on_validation_instances(monkeypatch):
-    monkeypatch.setattr(evaluating, "cores", lambda: 4)
+def test_each_role_is_planned_alone_on_validation_instances():
     found = list(evaluating.plans(wish(base="smollm2?temperature=1", result="bars", held_out=("wordle",), instances=3)))
     assert [(plan.games, dict(plan.seats)) for plan in found] == [
         (("taboo",), {"guesser": "bot:patient"}),
@@ -38,10 +37,7 @@ def test_each_role_is_planned_alone_on_validation_instances(monkeypatch):
         (("wordle",), {}),
     ]
     for plan in found:
-        assert plan.players == (
-            "bars?threads=2&temperature=0&max_tokens=100",
-            "smollm2?threads=2&temperature=0&max_tokens=100",
-        )
+        assert plan.players == ("bars?temperature=0&max_tokens=100", "smollm2?temperature=0&max_tokens=100")
         planned = list(jobs(plan))
         game = catalog.get(plan.games[0])
         assert len(planned) == 6 and len({job.instance.key for job in planned}) == 3

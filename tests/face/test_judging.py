@@ -11,9 +11,9 @@ from judged_log import played, queue_of
 from playpen_tui import judging
 from playpen_tui.workbench import Workbench
 from store import queues
-from store.errors import Unknown
+from store.errors import Unknown, UnknownQueue
 from store.log import Log
-from store.queues import BadQueue, UnknownQueue
+from store.queues import BadQueue
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from judged_log import pairs, played, queue_of
 
 from store import queues
 from store.candidates import add_candidate, candidate_of
-from store.errors import NoConsent, Unknown
+from store.errors import NoConsent, Unknown, UnknownQueue
 from store.judging import Ballot, Judge, reserve, vote
-from store.queues import BadQueue, NewItem, UnknownQueue
+from store.queues import BadQueue, NewItem
 
 
 @pytest.fixture
