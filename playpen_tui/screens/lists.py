@@ -22,7 +22,7 @@ from playpen_tui.workbench import Workbench
 class ListScreen(Telling):
     """The list."""
 
-    CSS_PATH = "annotate.tcss"
+    CSS_PATH = "lists.tcss"
     HEADING = ""
 
     def __init__(self, bench: Workbench) -> None:
@@ -72,6 +72,7 @@ class ListScreen(Telling):
     def put_lines(self, what: str, names: str, lines: Sequence[tuple[str, Content]], nothing: str) -> None:
         """What it comes to, the names of columns, and the lines by their ids; `nothing` where there are none."""
         box, before = self.query_one(OptionList), self.at
+        top = box.scroll_y
         put(self.query_one("#names", Static), Content(names))
         put(self.query_one("#what", Static), Content(what))
         box.clear_options()
@@ -79,6 +80,7 @@ class ListScreen(Telling):
         ids = [id for id, _ in lines]
         if ids:
             box.highlighted = ids.index(before) if before in ids else 0
+            box.scroll_to(y=top, animate=False, force=True)
         empty = self.query_one("#nothing", Static)
         empty.display, box.display = not ids, bool(ids)
         if ids and self.focused is None:

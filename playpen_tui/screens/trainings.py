@@ -5,18 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from textual import work
-from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
-from textual.widgets.option_list import Option
 
 from playpen_tui import trainings
 from playpen_tui.actions import bindings
 from playpen_tui.figures import many
 from playpen_tui.listing import fit
 from playpen_tui.messages import Go, NewTraining, OpenTraining, Overlay
-from playpen_tui.screens.faults import Telling
+from playpen_tui.screens.lists import ListScreen
 from playpen_tui.text import one_line
 from playpen_tui.trainings import WORDS, Item
 from playpen_tui.widgets.chart import number
@@ -30,41 +26,20 @@ NOTHING = (
 )
 
 
-class TrainingsScreen(Telling):
+class TrainingsScreen(ListScreen):
     """The list."""
 
     BINDINGS = bindings("trainings")
-    CSS_PATH = "training.tcss"
+    HEADING = "Train"
 
     def __init__(self, bench: Workbench) -> None:
-        super().__init__()
-        self.bench = bench
+        super().__init__(bench)
         self._items: list[Item] | None = None
-        self._trouble = ""
-
-    def compose(self) -> ComposeResult:
-        """Title, columns, rows, keys."""
-        with Horizontal(id="head"):
-            yield Static("Train", id="title")
-            yield Static("", id="state")
-        yield Static("", id="names")
-        yield OptionList(id="list")
-        yield Static("", id="none")
-        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Read the log, and again and again."""
-        self.query_one(OptionList).focus()
-        self.action_look()
+        super().on_mount()
         self.set_interval(EVERY, self.action_look)
-
-    def on_screen_resume(self) -> None:
-        """Back from a training."""
-        self.action_look()
-
-    def on_resize(self) -> None:
-        """Other widths have other columns."""
-        self.call_after_refresh(self._fill)
 
     @work(group="look", exclusive=True, exit_on_error=False)
     async def action_look(self) -> None:
@@ -77,36 +52,14 @@ class TrainingsScreen(Telling):
         self._items, self._trouble = items, trouble
         self._fill()
 
-    def _fill(self) -> None:
-        if self._items is None or not self.is_attached or not self.query("#list"):
+    def fill(self) -> None:
+        """One line a training."""
+        if self._items is None:
             return
-        box, before = self.query_one(OptionList), self.chosen
-        width = max(60, self.size.width - 5)
-        self.query_one("#names", Static).update(Content(_titles(width)))
         going = sum(item.now in trainings.GOING for item in self._items)
         state = many(len(self._items), "training") + (f" · {going:,} going on" if going else "")
-        self.query_one("#state", Static).update(Content(state if self._items else ""))
-        top = box.scroll_y
-        box.clear_options()
-        box.add_options([Option(Content("").join([line(item, width)]), id=item.row.id) for item in self._items])
-        ids = [item.row.id for item in self._items]
-        if ids:
-            box.highlighted = ids.index(before) if before in ids else 0
-            box.scroll_to(y=top, animate=False, force=True)
-        none = self.query_one("#none", Static)
-        none.display, box.display = not ids, bool(ids)
-        if ids and self.focused is None:
-            box.focus()
-        text = Content.styled(f"⊘ {one_line(self._trouble, 600)}", "$error") if self._trouble else Content(NOTHING)
-        none.update(text)
-        self.refresh_bindings()
-
-    @property
-    def chosen(self) -> str | None:
-        """The training under the cursor."""
-        box = self.query_one(OptionList)
-        at = box.highlighted
-        return box.get_option_at_index(at).id if at is not None and at < box.option_count else None
+        lines = [(item.row.id, line(item, self.width)) for item in self._items]
+        self.put_lines(state if lines else "", _titles(self.width), lines, NOTHING)
 
     # keys
 
@@ -116,7 +69,7 @@ class TrainingsScreen(Telling):
 
     def action_open(self) -> None:
         """Its dashboard."""
-        if (chosen := self.chosen) is not None:
+        if (chosen := self.at) is not None:
             self.app.post_message(OpenTraining(chosen))
 
     def action_new(self) -> None:
@@ -125,12 +78,12 @@ class TrainingsScreen(Telling):
 
     def action_overlay(self) -> None:
         """Its curves beside another's."""
-        if (chosen := self.chosen) is not None:
+        if (chosen := self.at) is not None:
             self.app.post_message(Overlay(chosen))
 
     def action_copy(self) -> None:
         """The id, onto the clipboard."""
-        if (chosen := self.chosen) is not None:
+        if (chosen := self.at) is not None:
             self.app.copy_to_clipboard(chosen)
             self.notify(f"copied {chosen}", markup=False, timeout=3)
 
