@@ -37,6 +37,9 @@ ALLOCATOR = {
     "MALLOC_TOP_PAD_": str(1 << 28),
 }
 """glibc keeps what was freed: training steps on a CPU take a quarter less time, and memory does not shrink."""
+WAITING = {"GOMP_SPINCOUNT": "500"}
+"""How long threads spin before they sleep: more takes the core from whoever else computes, and then they wait for each
+other; beside a busy program a training fell to a third of its speed."""
 LAST = 40
 """Lines of its words that stay in the log when a training has ended."""
 GOES_ON: tuple[trainings.Now, ...] = ("queued", "running", "paused", "stalled")
@@ -204,7 +207,14 @@ def start(out: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
-            env={**os.environ, **ALLOCATOR, **OFFLINE, "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": _path()},
+            env={
+                **WAITING,
+                **os.environ,
+                **ALLOCATOR,
+                **OFFLINE,
+                "TOKENIZERS_PARALLELISM": "false",
+                "PYTHONPATH": _path(),
+            },
             start_new_session=True,
         )
 

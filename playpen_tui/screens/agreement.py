@@ -10,13 +10,14 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.listing import fit
 from playpen_tui.messages import Differ, Go
 from playpen_tui.screens.faults import Telling
 from playpen_tui.text import one_line
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.page import wrapped
 from playpen_tui.workbench import Workbench, expected
 
@@ -48,7 +49,7 @@ class AgreementScreen(Telling):
             yield Static("reckoning …", id="what")
         with VerticalScroll(id="tables"):
             yield Static("", id="text")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Reckon, in a thread: intervals take a moment."""

@@ -17,7 +17,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 from textual.worker import Worker, WorkerState
 
 from playpen_tui.actions import bindings
@@ -27,6 +27,7 @@ from playpen_tui.screens.dialogs import Choose, TextDialog
 from playpen_tui.screens.faults import Telling
 from playpen_tui.text import one_line
 from playpen_tui.verdicts import after, bar, finished, said, strip, word
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.pair import Pane, both, told
 from playpen_tui.widgets.put import put
 from playpen_tui.workbench import Workbench, expected
@@ -109,7 +110,7 @@ class AnnotateScreen(Telling):
         yield Static("", id="bar")
         yield Static("", id="told")
         yield Static("", id="last")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Ask for the first item."""

@@ -16,7 +16,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from games.engine import Role
@@ -29,6 +29,7 @@ from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.transcript import entries
 from playpen_tui.watching import Watch
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected, question
 from store import branches
 from store.branches import Branch, Point, Rollout, Tree
@@ -81,7 +82,7 @@ class BranchesScreen(Screen[None]):
         yield Static("", id="before", markup=False)
         yield OptionList(id="list", markup=False)
         yield Static("", id="none", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Find the turn, then listen."""

@@ -15,7 +15,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
 from textual.suggester import Suggester
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.browsing import SORTS, Browsing, Superseded
@@ -26,6 +26,7 @@ from playpen_tui.screens.dialogs import Choose, Prompt
 from playpen_tui.screens.episode import EpisodeScreen
 from playpen_tui.screens.views import ViewsScreen
 from playpen_tui.text import clean, one_line, short
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.rows import Rows
 from playpen_tui.workbench import Workbench, expected
 from store import curate
@@ -83,7 +84,7 @@ class BrowseScreen(Screen[None]):
         yield Rows(self, id="rows")
         yield Static("", id="nothing")
         yield Static("", id="under")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read the first page."""

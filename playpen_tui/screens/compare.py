@@ -6,11 +6,12 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.listing import fit
 from playpen_tui.text import clean, one_line, short
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.page import SAID, wrapped
 from store.diverge import Comparison, compare
 from store.dossier import Dossier
@@ -38,7 +39,7 @@ class CompareScreen(Screen[None]):
         yield Static("", id="head")
         with VerticalScroll(id="both"):
             yield Static("", id="text")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Draw them."""

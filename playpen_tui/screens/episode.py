@@ -13,7 +13,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.browsing import Browsing, Superseded
@@ -24,6 +24,7 @@ from playpen_tui.screens.turns import TurnsScreen
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.watching import Watch
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.page import Page
 from playpen_tui.workbench import Workbench, expected
 from store import curate, render
@@ -62,7 +63,7 @@ class EpisodeScreen(TurnsScreen[int | None]):
             yield Static("", id="where")
         yield Static("", id="tabs")
         yield Page(id="page")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read it."""

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Differ, Go, Look, OpenTraining, Sit
@@ -17,6 +17,7 @@ from playpen_tui.sitting import Setup
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.watching import Watch
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Overview, Workbench, described, expected
 
 NAME = 14
@@ -52,7 +53,7 @@ class HomeScreen(Screen[None]):
         yield Static("", id="top")
         with VerticalScroll(id="rows", can_focus=False):
             yield Static("", id="text")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def action_leave(self) -> None:
         """Leave the app."""

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from playpen_tui.screens.faults import Telling
 from playpen_tui.text import one_line
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.put import put
 from playpen_tui.workbench import Workbench
 
@@ -38,7 +39,7 @@ class ListScreen(Telling):
         yield Static("", id="names")
         yield OptionList(id="list")
         yield Static("", id="nothing")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Keys go to the list."""

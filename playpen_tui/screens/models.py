@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from players.base import Event, Token
@@ -28,6 +28,7 @@ from playpen_tui.messages import Go
 from playpen_tui.screens.dialogs import Choose
 from playpen_tui.screens.form import FormScreen, filled
 from playpen_tui.text import clean, one_line, short
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected
 
 PAINT = 0.1
@@ -88,7 +89,7 @@ class ModelsScreen(Screen[None]):
             yield Names(id="list")
             with VerticalScroll(id="one"):
                 yield Static("", id="details")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """What is known stands there at once; servers are looked for beside."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from playpen_tui.messages import Go
 from playpen_tui.screens.annotate import BESIDE
 from playpen_tui.screens.faults import Telling
 from playpen_tui.text import one_line
 from playpen_tui.verdicts import word
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.pair import Pane, both, told
 from playpen_tui.widgets.put import put
 from playpen_tui.workbench import Workbench
@@ -55,7 +56,7 @@ class PairsScreen(Telling):
         with VerticalScroll(id="votes", can_focus=False):
             yield Static("", id="opinions")
         yield Static("", id="bar")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """The first one."""

@@ -7,13 +7,14 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
 from playpen_tui.sitting import HUMAN, Setup, seating
 from playpen_tui.text import one_line, short
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import GameCard, Workbench
 
 ANY = "any"
@@ -55,7 +56,7 @@ class PickScreen(Screen[None]):
                     yield Static(head, classes="head")
                     yield OptionList(id=f"pick-{name}")
         yield Static("", id="summary")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Fill the columns; what was played last stands under the cursor."""

@@ -14,7 +14,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from games.boards import Board
@@ -36,6 +36,7 @@ from playpen_tui.widgets.composer import Composer
 from playpen_tui.widgets.dialogue import Dialogue
 from playpen_tui.widgets.endcard import EndCard
 from playpen_tui.widgets.invite import InviteCard
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.seats import Seats
 from playpen_tui.workbench import Workbench, expected, question
 
@@ -81,7 +82,7 @@ class PlayScreen(TurnsScreen[None]):
         yield Static("", id="trouble")
         yield Composer(id="composer")
         yield EndCard(id="end")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Sit down."""

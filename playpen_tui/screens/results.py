@@ -17,7 +17,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from evaluation import report
@@ -30,6 +30,7 @@ from playpen_tui.figures import Asked, CannotCompare, Figures, Form
 from playpen_tui.messages import Behind, Go
 from playpen_tui.screens.dialogs import Choose, TextDialog
 from playpen_tui.text import one_line, short
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected
 from store.log import Log
 
@@ -78,7 +79,7 @@ class ResultsScreen(Screen[None]):
         yield OptionList(id="rows")
         yield Static("", id="nothing")
         yield Static("", id="about")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read the log."""

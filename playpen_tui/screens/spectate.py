@@ -13,7 +13,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from games.engine import Role
 from players.base import Reply
@@ -32,6 +32,7 @@ from playpen_tui.watching import PLACES, Places, Stand, Watch, Watched, still, t
 from playpen_tui.widgets.card import BOTH, MatchCard, eyes_of, eyes_word, ticker, title
 from playpen_tui.widgets.composer import Composer
 from playpen_tui.widgets.dialogue import Dialogue
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.opened import Opened
 from playpen_tui.widgets.put import put
 from playpen_tui.widgets.seats import Seats
@@ -85,7 +86,7 @@ class SpectateScreen(TurnsScreen[None]):
         yield Seats(id="seats")
         yield Static("", id="trouble")
         yield Composer(id="composer")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Listen, and paint in a steady rhythm."""

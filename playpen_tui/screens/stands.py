@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from playpen_tui.actions import bindings
@@ -20,6 +20,7 @@ from playpen_tui.messages import Go, Look
 from playpen_tui.programme import NOTHING, Item, programme
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected
 
 EVERY = 2.0
@@ -75,7 +76,7 @@ class StandsScreen(Screen[None]):
         yield Static("", id="filter")
         yield OptionList(id="list")
         yield Static("", id="none")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read the log, and again and again."""

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.containers import Center, Middle
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.screens.dialogs import Choose, Prompt
@@ -21,6 +21,7 @@ from playpen_tui.sitting import Sitting
 from playpen_tui.study import AskConsent, AskQuestion, Finished, JudgeItems, PlayGame, Taking
 from playpen_tui.study_file import flowing
 from playpen_tui.text import clean, one_line
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import expected
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class StudyScreen(Screen[None]):
         """A few words in the middle, and keys."""
         with Middle(), Center():
             yield Static("", id="study-text")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """The first step."""

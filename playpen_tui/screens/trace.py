@@ -10,13 +10,14 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Look, Read
 from playpen_tui.text import one_line
 from playpen_tui.watching import Watch
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected
 from store.trace import Branch, Node, Trace, Traced
 
@@ -49,7 +50,7 @@ class TraceScreen(Screen[None]):
             yield Static("", id="title", markup=False)
             yield Static("", id="status", markup=False)
         yield OptionList(id="list", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Look around."""

@@ -8,7 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from playpen_tui import trainings
 from playpen_tui.actions import bindings
@@ -19,6 +19,7 @@ from playpen_tui.text import one_line
 from playpen_tui.trainings import WORDS, Sight, Watcher
 from playpen_tui.widgets.chart import MARKS
 from playpen_tui.widgets.charts import Charts
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.put import put
 from playpen_tui.workbench import Workbench, expected
 
@@ -47,7 +48,7 @@ class TraincompareScreen(Telling):
             yield Static("reading …", id="state")
         yield Charts(id="charts")
         yield Static("", id="line")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Look, and again and again."""

@@ -14,7 +14,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from playpen_tui import beginning
 from playpen_tui.actions import bindings
@@ -26,6 +26,7 @@ from playpen_tui.screens.dialogs import Choose
 from playpen_tui.screens.faults import Telling
 from playpen_tui.screens.form import Choice, Entry
 from playpen_tui.text import one_line
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected
 from store.query import parse
 
@@ -78,7 +79,7 @@ class TrainwizardScreen(Telling):
                 yield Static("", id="about")
             with VerticalScroll(id="table", can_focus=False):
                 yield Static("", id="facts")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Count with what stands there."""

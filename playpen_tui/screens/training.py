@@ -13,7 +13,7 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from playpen_tui import beginning, trainings
@@ -27,6 +27,7 @@ from playpen_tui.trainings import GOING, WORDS, Sight, Tile, Watcher
 from playpen_tui.watching import Watch
 from playpen_tui.widgets.chart import number
 from playpen_tui.widgets.charts import Charts
+from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.put import put
 from playpen_tui.workbench import Workbench, expected
 from store.trace import Node
@@ -78,7 +79,7 @@ class TrainingScreen(Telling):
             yield Charts(id="charts")
             yield Side(id="side")
         yield Static("", id="line")
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Look, and again and again."""

@@ -157,13 +157,15 @@ class Lines:
         for (id,) in self._reader.execute("SELECT id FROM temp.held ORDER BY id").fetchall():
             taking = "IN (SELECT id FROM temp.taking WHERE study_id = ?1)"
             people = "id IN (SELECT person_id FROM temp.taking WHERE study_id = ?1) ORDER BY id"
+            # by the code somebody is paid, so it would tell whoever pays who said what
+            taken = [{**one, "code": ""} for one in self._rows("participants", f"id {taking} ORDER BY id", id)]
             runs = "kind = 'study' AND json_extract(config, '$.study') = ?1 ORDER BY id"
             yield {
                 "format": STUDY,
                 "study": self._rows("studies", "id = ?", id)[0],
                 "runs": self._rows("runs", runs, id),
                 "people": self._rows("people", people, id),
-                "participants": self._rows("participants", f"id {taking} ORDER BY id", id),
+                "participants": taken,
                 "answers": self._rows("answers", f"participant_id {taking} ORDER BY participant_id, question", id),
             }
         bare = "SELECT id FROM temp.asked WHERE id NOT IN (SELECT queue_id FROM temp.shown) ORDER BY id"

@@ -16,6 +16,7 @@ from random import Random
 
 import pytest
 from textual import events
+from textual._context import visible_screen_stack
 from textual._xterm_parser import XTermParser
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -182,6 +183,7 @@ class Stage:
     def text(self) -> str:
         """Everything that stands on the screen now, line by line."""
         width, height = self.app.size
+        visible_screen_stack.set([])  # a dialog is read alone, whatever was drawn in this task before
         strips = self.screen._compositor.render_strips()
         return "\n".join("".join(segment.text for segment in strip)[:width].rstrip() for strip in strips[:height])
 

@@ -54,6 +54,7 @@ async def views(stage) -> None:
     await stage.sees("found")
     stage.press("v")
     await stage.sees("lost or broken off", "best taboo")
+    await stage.still()
 
 
 async def tagging(stage) -> None:

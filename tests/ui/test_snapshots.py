@@ -128,6 +128,7 @@ async def helping(stage) -> None:
     await stage.my_turn("describer")
     stage.press("?")
     await stage.sees("Ask again")
+    await stage.still()
 
 
 async def home(stage) -> None:

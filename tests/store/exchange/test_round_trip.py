@@ -104,6 +104,9 @@ async def test_all_that_was_judged_comes_back_and_goes_out_again_to_the_byte(log
     done, other = out_and_in(log, tmp_path)
     assert done.held == Held(0, 0, 0)
     there, here = rows(other), rows(path)
+    assert all("CODE" in str(row) for row in here["participants"])
+    here["participants"] = [tuple("" if "CODE" in str(value) else value for value in row)
+                            for row in here["participants"]]  # fmt: skip
     for table in JUDGING:
         assert there[table] == here[table], table
     assert len(here["rollouts"]) == 1 and len(here["branches"]) == 2 and len(here["answers"]) == 12
@@ -115,6 +118,7 @@ async def test_who_agreed_to_less_is_left_out_of_lines_and_bundles_and_counted(l
     # privateoffer; what calm-mole-300 judged, and what was judged of privateoffer; calm-mole-300 in the study
     assert done.held == bundled.held == Held(1, 2, 1)
     assert rows(other) == rows(tmp_path / "b.sqlite")
+    assert b"CODE" not in (tmp_path / "b.sqlite").read_bytes() + (tmp_path / "a.jsonl").read_bytes()
     with Log.open(tmp_path / "b.sqlite") as bundle:
         assert check(bundle, game_of=lambda name: Tiny()).ok
     log.people.withdraw(ids["shared"])
