@@ -2,7 +2,8 @@
 
 Every seat of a backend asks through its one gate. What fails for a moment is asked again, with growing pauses; a
 backend that fails time after time is left alone for a while (the circuit is open), so that a dead server costs a run
-seconds and not hours. Whatever else a player raises becomes a PlayerError here: no player can take a run down.
+seconds and not hours. Whatever else a player raises becomes a PlayerError here: no player can take a run down. A model
+that ends its turn without a word has replied, with nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from random import Random
 from time import monotonic
 
 from games.engine import Message
-from players.base import Ask, Called, Event, Identity, Player, PlayerError, Queued, Reply, Thinking
+from players.base import Ask, Call, Called, Event, Identity, Player, PlayerError, Queued, Reply, Thinking
 
 PASSING = frozenset({"timeout", "refused", "broken_stream", "rate_limited", "server", "empty"})
 """Kinds of failure that may be over the next time one asks."""
@@ -119,7 +120,8 @@ class Gate:
             raise self._tripped()
         self._trying = self._trying or trial
         try:
-            reply = await self._persist(player, heard, replace(ask, emit=self._count(ask.emit)))
+            calls: list[Call] = []
+            reply = await self._persist(player, heard, replace(ask, emit=self._count(ask.emit, calls)), calls)
         except PlayerError as error:
             self._note(error, trial)
             raise
@@ -140,12 +142,14 @@ class Gate:
         often = f"{self._row} times in a row"
         return PlayerError("tripped", f"{self.name} failed {often} and is left alone for now: mend it, and resume")
 
-    async def _persist(self, player: Player, heard: Sequence[Message], ask: Ask) -> Reply:
+    async def _persist(self, player: Player, heard: Sequence[Message], ask: Ask, calls: Sequence[Call]) -> Reply:
         self.used.asked += 1
         for attempt in range(self.limits.retries + 1):
             try:
                 return await self._once(player, heard, ask)
             except PlayerError as error:
+                if error.kind == "empty" and calls and _ended_without_a_word(calls[-1]):
+                    return Reply("", calls[-1].ms, calls[-1])
                 if error.kind not in PASSING or attempt == self.limits.retries:
                     raise
                 pause = self.limits.backoff * 2**attempt * (0.75 + self._jitter.random() / 2)
@@ -188,12 +192,13 @@ class Gate:
             who, what = player.identity.name, f"{type(error).__name__}: {str(error)[:200]}"
             raise PlayerError("crashed", f"{who} broke ({what}): mend it, and resume") from error
 
-    def _count(self, emit: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Every request counts, used or not."""
+    def _count(self, emit: Callable[[Event], None], calls: list[Call]) -> Callable[[Event], None]:
+        """Every request counts, used or not, and is added to `calls`."""
 
         def hear(event: Event) -> None:
             if isinstance(event, Called):
                 used, call = self.used, event.call
+                calls.append(call)
                 used.tokens_in += call.tokens_in or 0
                 used.tokens_out += call.tokens_out or 0
                 if self.price is not None:
@@ -212,6 +217,15 @@ class Gate:
         self._trials += trial
         if self._row >= self.limits.breaker:
             self._open_until = monotonic() + self.limits.cooldown
+
+
+def _ended_without_a_word(call: Call) -> bool:
+    """Whether a model ended its turn by itself and said nothing: that is what it plays, and asking again until it does
+    better would make every rate of it too good. A person at the table may still ask again.
+    """
+    return (
+        call.raw.get("finish_reason") == "stop" and not call.text.strip() and not call.reasoning and not call.assisted
+    )
 
 
 def _bounded(reply: Reply) -> Reply:

@@ -72,6 +72,34 @@ async def test_a_passing_failure_is_asked_again_and_told(ask, heard):
     assert len(notes) == 2 and "1 of 2" in notes[0] and "server" in notes[0]
 
 
+def silent(**more):
+    """A model that never says a word; its request as a backend tells it."""
+
+    async def script(player, ask):
+        told = {"finish": "error", "error": "empty reply", "raw": {"finish_reason": "stop"}, **more}
+        ask.emit(Called(ask.role, Call((), **told)))
+        raise PlayerError("empty", "it sent an empty reply")
+
+    return Scripted(script)
+
+
+async def test_a_model_that_ends_its_turn_without_a_word_has_replied(ask, heard):
+    gate, player = Gate("m", QUICK), silent(ms=7.0)
+    for _ in range(2 * QUICK.breaker):  # and its gate stays open
+        reply = await gate.speak(player, (), ask)
+        assert (reply.text, reply.ms, reply.call) == ("", 7.0, heard[-1].call)
+    assert player.asked == 2 * QUICK.breaker and gate.used.failed == gate.used.retried == 0
+
+
+@pytest.mark.parametrize(
+    "more", [{"raw": {"finish_reason": "length"}}, {"reasoning": "hm"}, {"text": "no form"}, {"assisted": True}]
+)
+async def test_where_it_did_not_end_by_itself_it_is_asked_again(ask, more):
+    gate, player = Gate("m", QUICK), silent(**more)
+    await fails(gate, player, ask, "empty")
+    assert player.asked == 3
+
+
 @pytest.mark.parametrize("kind", ["unauthorized", "not_found", "rejected", "gone"])
 async def test_what_will_not_pass_is_not_asked_again(ask, kind):
     gate, player = Gate("m", QUICK), failing(kind)
