@@ -2,7 +2,9 @@
 
 A plan is data. The same plan gives the same jobs on every machine, so that a run which was killed is resumed by making
 them again, and a job array shares one plan by `shard`. Instances are drawn game by game in turn, every table (who sits
-where) plays the same instances, and the K siblings of a group share instance and luck of the match.
+where) plays the same instances, and the K siblings of a group share instance and luck of the match. What bots and
+models sample from is the same at every table and another for each sibling: who is compared sits beside the same
+partner, who says the same for as long as it hears the same.
 """
 
 from __future__ import annotations
@@ -198,7 +200,7 @@ def jobs(plan: Plan, run: str = "") -> Iterator[Job]:
             seed = mixed(plan.seed, game.name, number)
             siblings = plan.per_instance * len(seatings) > 1
             for seats in seatings:
-                for _ in range(plan.per_instance):
+                for sibling in range(plan.per_instance):
                     if slot >= limit:
                         return
                     if mine:
@@ -207,7 +209,7 @@ def jobs(plan: Plan, run: str = "") -> Iterator[Job]:
                             game=game,
                             instance=instances[number % len(instances)],
                             seed=seed,
-                            luck=mixed(plan.seed, "luck", slot),
+                            luck=mixed(plan.seed, "luck", game.name, number, sibling),
                             seats=seats,
                             group=f"{run}:{group}" if siblings else None,
                         )

@@ -86,7 +86,12 @@ def test_siblings_share_instance_luck_and_group_but_not_the_sampling():
     first, second = found[:12], found[12:]
     for group in (first, second):
         assert len({(job.instance.name, job.seed, job.group) for job in group}) == 1
-        assert len({job.luck for job in group}) == 12
+        tables = {tuple(job.seats.items()): [] for job in group}
+        for job in group:
+            tables[tuple(job.seats.items())].append(job.luck)
+        assert len(tables) == 4 and len(set(map(tuple, tables.values()))) == 1  # the same at every table
+        assert len({job.luck for job in group}) == 3  # and another for each sibling
+    assert not {job.luck for job in first} & {job.luck for job in second}
     assert first[0].group == "R:1" and second[0].group == "R:2" and first[0].seed != second[0].seed
     assert [job.group for job in jobs(Plan(("taboo",), ("a",), episodes=3))] == [None] * 3
 
