@@ -238,6 +238,7 @@ class Worker:
         """Serve until the lines end."""
         while self._listen():
             told: list[tuple[Row, str]] = []
+            joining: list[Row] = []
             try:
                 with self.model.torch.inference_mode():
                     room = self.most - len(self.batch.rows)
@@ -247,7 +248,7 @@ class Worker:
                     elif self.batch.rows:
                         told += self.batch.step()
             except Exception as error:
-                self._fail(error)
+                self._fail(error, joining)
                 continue
             for row, text in told:
                 if text:
@@ -305,14 +306,15 @@ class Worker:
         for row in self.batch.leave():
             self.out.tell(done=row.done())
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, joining: Sequence[Row]) -> None:
         """A forward pass broke (out of memory, most often): the rows of it are lost, the process goes on."""
+        lost = dict.fromkeys((*self.batch.rows, *joining))  # some of those that join may have joined
         memory = "out of memory" in str(error).lower()
         way = "make the batch smaller with ?batch=N" if memory else "see the log"
-        for row in self.batch.rows:
+        for row in lost:
             message = f"{type(error).__name__}: {str(error)[:200]}; {way}"
             self.out.tell(error={"id": row.name, "kind": "server", "message": message})
-        print(f"batch of {len(self.batch.rows)} lost: {error!r}", file=sys.stderr, flush=True)
+        print(f"batch of {len(lost)} lost: {error!r}", file=sys.stderr, flush=True)
         self.batch = Batch(self.model)
 
 

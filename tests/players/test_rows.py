@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from players.workers.rows_ import WORTH, Batch, Prefixes, Row, shared
+from players.workers.transformers_ import Worker
 
 TEXTS = st.lists(st.integers(0, 3), max_size=60)
 
@@ -127,3 +128,33 @@ def test_nothing_is_kept_where_nothing_is_shared(model):
         assert [row.made for row in found] == [alone(model, ids, 5) for ids in texts]
         assert [row.reused for row in decoded(batch, texts, 5, room=2)] == [0] * 5
     assert batch.prefixes.size == 0
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("torch")
+def test_every_row_of_a_broken_pass_hears_of_it_and_the_next_is_served(model):
+    """Also those that were just joining: they stand in no batch yet."""
+    said = []
+    out = SimpleNamespace(tell=lambda **told: said.append(told), delta=lambda *_: None, beat=lambda: None)
+    worker = Worker(model, out, most=8)
+    breaks = iter([False, True])
+
+    def forward(*args):
+        if next(breaks, False):
+            raise RuntimeError("out of memory")
+        return Batch._forward(worker.batch, *args)
+
+    worker.batch._forward = forward
+    luck = Random(3)
+    texts = [[luck.randrange(1, 64) for _ in range(size)] for size in (20, 20, 4)]  # the last joins by itself
+    worker.waiting = [Row(str(at), ids, {"temperature": 0}, 3, str) for at, ids in enumerate(texts)]
+    worker.lines.put(None)
+    worker._listen = iter([True, True, False]).__next__
+    worker.run()
+    assert sorted(one["error"]["id"] for one in said) == ["0", "1", "2"]
+    assert all("out of memory" in one["error"]["message"] for one in said)
+    said.clear()
+    worker.waiting = [Row("again", texts[0], {"temperature": 0}, 3, str)]
+    worker._listen = iter([True] * 9 + [False]).__next__
+    worker.run()
+    assert [one["done"]["id"] for one in said] == ["again"]
