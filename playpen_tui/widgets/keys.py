@@ -11,7 +11,7 @@ class KeyLine(Footer):
     """Made anew only where it would look different.
 
     The library makes all of its widgets anew whenever a screen looks at what may be pressed, which lists do at every
-    move of their cursor; that took longer than the move itself.
+    move of their cursor.
     """
 
     def __init__(self) -> None:
