@@ -36,12 +36,12 @@ def machine(recipe: Recipe) -> dict[str, Any]:
         raise Refused("there is no CUDA device here; leave device out, or train where one is")
     if recipe.lora is not None and recipe.lora.quantize:
         _can_quantize(device)
-    all_ = cores()
+    there = cores()
     busy = others()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     threads = wish.threads
     if threads == "auto":  # threads that wait for a busy core cost more than they bring
-        threads = max(1, min(8, round(all_ - busy) // here)) if device == "cpu" else min(8, max(1, all_ // here))
+        threads = max(1, min(8, round(there - busy) // here)) if device == "cpu" else min(8, max(1, there // here))
     kind = wish.dtype
     if kind == "auto":
         fast = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
@@ -51,7 +51,7 @@ def machine(recipe: Recipe) -> dict[str, Any]:
         "device_name": torch.cuda.get_device_name() if device == "cuda" else "",
         "threads": int(threads),
         "dtype": kind,
-        "cores": all_,
+        "cores": there,
         "load": round(busy, 2),
         "processes": processes(),
         "allocator": "keeps what was freed" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "as the system has it",

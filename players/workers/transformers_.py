@@ -352,7 +352,7 @@ def main() -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # threads that spin while they wait take the cores from whoever computes beside them: two models at once were more
-    # than twice as slow as one after the other, and one alone gains a fifth by it
+    # than twice as slow as one after the other; what spinning gains one alone is a fifth
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         model = Model(wanted)
