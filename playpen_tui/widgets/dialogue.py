@@ -29,7 +29,8 @@ WIDEST = 14
 
 def words(entry: Entry, mine: bool, mark: Mark | None = None) -> Content:
     """What was said, the lesser part after it, why it broke the form where it did, and what one thinks of it."""
-    parts = [Content.styled(clean(entry.text), "bold" if mine else "")]
+    said = Content.styled(clean(entry.text), "bold" if mine else "")
+    parts = [said if entry.text.strip() else Content.styled("not a word", "$secondary italic")]
     if entry.extra:
         parts.append(Content.styled(f"  {clean(entry.extra, 600)}", "$secondary"))
     if entry.broken:

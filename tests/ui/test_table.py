@@ -51,6 +51,15 @@ async def test_a_player_that_fails_says_why_and_can_be_asked_again(stage, taboo)
         await stage.until(lambda: "asked too often" not in stage.text, "the trouble gone")
 
 
+async def test_a_reply_without_a_word_is_told_as_such(stage, taboo):
+    stage.bench.say = lambda ask: " "
+    async with stage.open(taboo()):
+        await stage.my_turn()
+        await stage.say("a house of paper")
+        await stage.over()
+        await stage.sees("not a word", "⊘")
+
+
 async def test_ctrl_r_does_nothing_while_all_is_well(stage, taboo):
     async with stage.open(taboo()):
         await stage.my_turn()
