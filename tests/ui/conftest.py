@@ -185,6 +185,8 @@ class Stage:
         width, height = self.app.size
         visible_screen_stack.set([])  # a dialog is read alone, whatever was drawn in this task before
         strips = self.screen._compositor.render_strips()
+        if self.screen.is_modal:
+            self.screen.refresh()  # it keeps what it drew, and a picture has the screen below it as well
         return "\n".join("".join(segment.text for segment in strip)[:width].rstrip() for strip in strips[:height])
 
     @property
