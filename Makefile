@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 PLAY_ARGS ?= taboo --vs smollm2
 
-.PHONY: help play test test-fast test-vllm fuzz lint types bench bench-smoke clem pictures clean
+.PHONY: help play test test-fast test-vllm fuzz lint types bench bench-smoke clem llama-cpp pictures clean
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -66,6 +66,20 @@ $(VENV)-clem/.done: envs/clem.txt
 	$(VENV)-clem/bin/pip install --quiet --disable-pip-version-check -r envs/clem.txt
 	@touch $@
 
+LLAMA_CPP := .llama.cpp
+
+llama-cpp: $(LLAMA_CPP)/.done  ## Fetch the script of llama.cpp that makes GGUF files, into .llama.cpp
+
+# A source distribution carries a checkout of llama.cpp, so the package index is enough; nothing of it is built.
+$(LLAMA_CPP)/.done: envs/llama-cpp.txt $(VENV)/.dev
+	rm -rf $(LLAMA_CPP) && mkdir $(LLAMA_CPP)
+	$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --no-binary llama-cpp-python -d $(LLAMA_CPP) -r $<
+	tar -xzf $(LLAMA_CPP)/*.tar.gz -C $(LLAMA_CPP) --wildcards --strip-components=3 \
+		'*/vendor/llama.cpp/convert_hf_to_gguf.py' '*/vendor/llama.cpp/conversion/*' '*/vendor/llama.cpp/gguf-py/*'
+	rm $(LLAMA_CPP)/*.tar.gz
+	$(PIP) gguf sentencepiece
+	@touch $@
+
 VLLM := $(VENV)-vllm
 VLLM_TORCH ?=
 
@@ -84,4 +98,4 @@ $(VLLM)/.done: envs/vllm.txt envs/vllm_check.py
 	@touch $@
 
 clean:  ## Remove environments and caches
-	rm -rf $(VENV) $(VENV)-clem $(VENV)-vllm build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(VENV)-clem $(VENV)-vllm $(LLAMA_CPP) build dist .pytest_cache .ruff_cache .hypothesis *.egg-info

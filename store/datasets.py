@@ -90,10 +90,12 @@ def content_hash(rows: Iterable[DatasetRow]) -> str:
     """32 hex digits over what is trained, in order. Dialogues go in by their hashes, which are of their words."""
     hashed = hashlib.blake2b(digest_size=16)
     for row in rows:
-        general = to_json(_plain(row.general)) if row.general else ""
-        played = f"|{row.role}|{row.instance}" if row.instance else ""
-        ranked = "".join(f"|{one.tip}|{one.rank}|{one.score}|{one.votes}" for one in row.ranked)
-        told = f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{general}{played}{ranked}\n"
+        more = ""
+        if row.general or row.instance or row.ranked:
+            general = to_json(_plain(row.general)) if row.general else ""
+            played = f"|{row.role}|{row.instance}" if row.instance else ""
+            more = general + played + "".join([f"|{one.tip}|{one.rank}|{one.score}|{one.votes}" for one in row.ranked])
+        told = f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{more}\n"
         hashed.update(told.encode())
     return hashed.hexdigest()
 
@@ -131,7 +133,7 @@ def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], pla
         label = None if row.label is None else int(row.label)
         last = row.trained[-1] if row.trained else None
         place = (dataset, at, row.episode, row.role, last, row.annotation, row.chosen, row.refused)
-        loss = json.dumps(row.loss, separators=(",", ":"))
+        loss = f"[{','.join(map(str, row.loss))}]"
         written.append((*place, row.prompt, row.tip, row.rejected, loss, label, clean(row.why), general, row.instance))
         turns += [(dataset, at, turn, "trained") for turn in row.trained]
         turns += [(dataset, at, turn, "rejected") for turn in row.against if turn not in row.trained]

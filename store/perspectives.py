@@ -9,21 +9,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from games.engine import Message, Role
 from store.filters import FROM, Filters
+from store.history import lineage
 
 CHUNK = 2000
 """Episodes that are read at once."""
 SPREAD = 8
-"""Messages that may lie between the first and the last of a chunk, for each turn; more are looked up one by one."""
-_Messages: TypeAlias = dict[str, tuple[str | None, Any, str]]
-"""By their hash: the message before, role, content."""
+"""Messages that may be read for each turn that is wanted; where more would be, each is looked up instead."""
+NEAR = 4096
+"""Messages of others that may stand between those of one episode; what lies farther off is looked up."""
+_Row: TypeAlias = tuple[str, str | None, Any, str]
+"""A message: its hash, that of the message before, role, content."""
 
 
 class Spoken(NamedTuple):
@@ -98,59 +99,88 @@ def perspectives(
     if erased := {id for (id,) in gone}.intersection(ids):
         told.left_out["episodes in which words were erased"] += len(erased)
         ids = [id for id in ids if id not in erased]
+    players = {id: (name, kind) for id, name, kind in reader.execute("SELECT id, name, kind FROM players")}
     for at in range(0, len(ids), CHUNK):
-        yield from _chunk(reader, json.dumps(ids[at : at + CHUNK]), frozenset(roles), told)
+        yield from _chunk(reader, json.dumps(ids[at : at + CHUNK]), frozenset(roles), players, told)
 
 
-def _chunk(reader: sqlite3.Connection, ids: str, roles: frozenset[Role], told: Read) -> Iterator[Perspective]:
+def _chunk(
+    reader: sqlite3.Connection, ids: str, roles: frozenset[Role], players: Mapping[str, tuple[str, str]], told: Read
+) -> Iterator[Perspective]:
     tips: dict[str, list[tuple[Role, str]]] = {}
     for episode, role, tip in reader.execute(_TIPS, (ids,)):
-        tips.setdefault(episode, []).append((role, tip))
-    turns = reader.execute(_TURNS, (ids,)).fetchall()
-    messages = _messages(reader, [tip for some in tips.values() for _, tip in some], len(turns))
-    spoken_by = {episode: list(rows) for episode, rows in groupby(turns, key=itemgetter(0))}
-    for row in reader.execute(_HEADS, (ids,)).fetchall():
+        if not roles or role in roles:
+            tips.setdefault(episode, []).append((role, tip))
+    heads = reader.execute(_HEADS, (ids,)).fetchall()
+    turns: dict[str, list[tuple[Any, ...]]] = {row[0]: [] for row in heads}
+    for row in reader.execute(_TURNS, (ids,)):
+        turns[row[0]].append(row)
+    messages = _Messages(reader)
+    messages.read(ids, tips, sum(map(len, turns.values())))
+    for row in heads:
         episode, parent = row[0], row[-1]
+        said = turns[episode] if parent is None else lineage(reader, episode, _COLUMNS)
         credit = _credit(row[-2])
-        said = _lineage(reader, episode) if parent is not None else spoken_by.get(episode, [])
+        spoken: dict[Role, list[Spoken]] = {role: [] for role, _ in tips.get(episode, ())}
+        for holder, turn, ply, round, who, player, person, assisted, verdict in said:
+            if (mine := spoken.get(who)) is not None:
+                own = turn if holder == episode else None
+                name, kind = players[player]
+                mine.append(Spoken(own, ply, round, name, kind, person, assisted == 1, verdict, credit.get(ply)))
         for role, tip in tips.get(episode, ()):
-            if roles and role not in roles:
-                continue
-            heard, hashes = _walk(messages, tip)
-            mine = tuple(
-                [
-                    Spoken(
-                        turn if holder == episode else None, ply, round, player, kind, person, bool(assisted), verdict,
-                        credit.get(ply),
-                    )
-                    for holder, turn, ply, round, who, player, kind, person, assisted, verdict in said
-                    if who == role
-                ]
-            )  # fmt: skip
-            places = tuple([at for at, message in enumerate(heard) if message[0] == "assistant"])
-            if len(places) != len(mine):
+            heard, hashes, places = messages.walk(tip)
+            if len(places) != len(spoken[role]):
                 told.left_out["words were erased, or the dialogue is not whole"] += 1
                 continue
-            yield _made(row, role, (heard, hashes, mine, places))
+            yield _made(row, role, (heard, hashes, tuple(spoken[role]), places))
 
 
-def _messages(reader: sqlite3.Connection, tips: Sequence[str], turns: int) -> _Messages:
-    """All messages of the dialogues that end in `tips`.
+class _Messages(dict[str, _Row]):
+    """Messages by their hash; what was not read with the others is looked up when a dialogue comes to it."""
 
-    Messages stand in the file in the order in which they were said, so those of episodes that follow each other lie
-    together, and to read what lies there costs a fifth of looking them up. What is not among them is looked up.
-    """
-    found: _Messages = {}
-    wanted = json.dumps(tips)
-    low, high = reader.execute(_RANGE, (wanted,)).fetchone()
-    if low is not None and high - low < SPREAD * (turns + len(tips)):
-        rows = reader.execute(_THERE, (low, high))
-        found = {hash: (parent, role, content) for hash, parent, role, content in rows}
-        missing = {parent for parent, _, _ in found.values() if parent is not None and parent not in found}
-        wanted = json.dumps(sorted(missing))
-    for hash, parent, role, content in reader.execute(_MESSAGES, (wanted,)):
-        found[hash] = (parent, role, content)
-    return found
+    def __init__(self, reader: sqlite3.Connection) -> None:
+        self._reader = reader
+
+    def read(self, ids: str, tips: Mapping[str, Sequence[tuple[Role, str]]], turns: int) -> None:
+        """Read the dialogues of these episodes, which end in `tips`.
+
+        Messages stand in the file in the order in which they were said, so those of one episode lie near each other,
+        and to read what lies there costs a fifth of looking it up.
+        """
+        ends = [(episode, tip) for episode, some in tips.items() for _, tip in some]
+        told = json.dumps([*ends, *self._reader.execute(_BEGINNINGS, (ids,))])
+        spans: list[list[int]] = []
+        for low, high in self._reader.execute(_SPANS, (told,)):
+            low = max(low, high - NEAR) - 2  # what stands before the first reply, a prompt and a system's words
+            if spans and low <= spans[-1][1] + 8:
+                spans[-1][1] = max(spans[-1][1], high)
+            else:
+                spans.append([low, high])
+        if sum(high - low for low, high in spans) < SPREAD * (turns + len(ends)):
+            rows = self._reader.execute(_THERE, (json.dumps(spans),))
+        else:
+            rows = self._reader.execute(_UP, (json.dumps([tip for _, tip in ends]),))
+        self.update([(row[0], row) for row in rows])
+
+    def __missing__(self, hash: str) -> _Row:
+        self.update([(row[0], row) for row in self._reader.execute(_UP, (json.dumps([hash]),))])
+        if (row := self.get(hash)) is None:
+            raise KeyError(hash)
+        return row
+
+    def walk(self, tip: str | None) -> tuple[tuple[Message, ...], tuple[str, ...], tuple[int, ...]]:
+        """The dialogue that ends there, the name of each message, and where the seat's own replies stand."""
+        found: list[_Row] = []
+        while tip is not None:
+            row = self[tip]
+            found.append(row)
+            tip = row[1]
+        found.reverse()
+        return (
+            tuple([Message(role, content) for _, _, role, content in found]),
+            tuple([row[0] for row in found]),
+            tuple([at for at, row in enumerate(found) if row[2] == "assistant"]),
+        )
 
 
 def _made(row: Sequence[Any], role: Role, dialogue: tuple[Any, Any, Any, Any]) -> Perspective:
@@ -160,42 +190,28 @@ def _made(row: Sequence[Any], role: Role, dialogue: tuple[Any, Any, Any, Any]) -
     return Perspective(*values)
 
 
-def _walk(messages: _Messages, tip: str | None) -> tuple[tuple[Message, ...], tuple[str, ...]]:
-    found: list[Message] = []
-    names: list[str] = []
-    while tip is not None:
-        names.append(tip)
-        tip, role, content = messages[tip]
-        found.append(Message(role, content))
-    return tuple(found[::-1]), tuple(names[::-1])
-
-
 def _credit(turns: str | None) -> dict[int, float]:
     return {ply: value for ply, _, value in json.loads(turns)} if turns else {}
 
 
-def _lineage(reader: sqlite3.Connection, episode: str) -> list[tuple[Any, ...]]:
-    """All turns of a branch, its parents' among them."""
-    from store.history import lineage
-
-    columns = _COLUMNS.replace("p.name", "(SELECT name FROM players WHERE id = t.player_id)")
-    return lineage(reader, episode, columns.replace("p.kind", "(SELECT kind FROM players WHERE id = t.player_id)"))
-
-
 _CHOSEN = "(SELECT value FROM json_each(?))"
-_COLUMNS = "t.episode_id, t.id, t.ply, t.round, t.role, p.name, p.kind, t.person_id, t.assisted, t.verdict"
+_COLUMNS = "t.episode_id, t.id, t.ply, t.round, t.role, t.player_id, t.person_id, t.assisted, t.verdict"
 _HEADS = f"""
 SELECT e.id, e.run_id, e.game, i.name, i.id, i.key, i.experiment, i.language, i.split, e.seed, r.outcome, r.reason,
   r.main, r.rewards, r.plies,
   (SELECT s.turns FROM scorings s WHERE s.episode_id = e.id ORDER BY s.created_at DESC LIMIT 1), e.parent_id
 {FROM} WHERE e.id IN {_CHOSEN} ORDER BY e.id"""
 _TURNS = f"""
-SELECT {_COLUMNS} FROM turns t JOIN players p ON p.id = t.player_id
-WHERE t.episode_id IN {_CHOSEN} ORDER BY t.episode_id, t.ply"""
+SELECT {_COLUMNS} FROM turns t WHERE t.episode_id IN {_CHOSEN} ORDER BY t.episode_id, t.ply"""
 _TIPS = f"SELECT episode_id, role, hash FROM tips WHERE episode_id IN {_CHOSEN} ORDER BY episode_id, role"
-_RANGE = "SELECT min(rowid), max(rowid) FROM messages WHERE hash IN (SELECT value FROM json_each(?))"
-_THERE = "SELECT hash, parent_hash, role, content FROM messages WHERE rowid BETWEEN ? AND ?"
-_MESSAGES = """
+_BEGINNINGS = f"SELECT episode_id, seen_hash FROM turns WHERE episode_id IN {_CHOSEN} AND ply < 2"
+_SPANS = """
+SELECT min(m.rowid), max(m.rowid) FROM json_each(?) j JOIN messages m ON m.hash = j.value ->> 1
+GROUP BY j.value ->> 0 ORDER BY 1"""
+_THERE = """
+SELECT m.hash, m.parent_hash, m.role, m.content FROM json_each(?) j
+CROSS JOIN messages m ON m.rowid BETWEEN j.value ->> 0 AND j.value ->> 1"""
+_UP = """
 WITH RECURSIVE walk(hash, parent, role, content) AS (
   SELECT hash, parent_hash, role, content FROM messages WHERE hash IN (SELECT value FROM json_each(?))
   UNION ALL

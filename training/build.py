@@ -79,10 +79,11 @@ def build_sft(
     kept, guard, told = read(reader, filters, wish.roles)
     selected = select(kept, wish)
     _some(selected.rows, told, selected.left_out, guard)
-    rows = [_row(row) for row in selected.rows for _ in range(row.copies)]
+    rows: list[DatasetRow] = []
+    for row in selected.rows:
+        rows += [_row(row)] * row.copies
     if share > 0:
         rows += _rehearsal(general, share, len(rows), wish.seed)
-    Random(f"order:{wish.seed}").shuffle(rows)
     facts = {
         "rows": len(rows),
         "general": sum(bool(row.general) for row in rows),
@@ -187,9 +188,11 @@ def _both(rows: Sequence[DatasetRow], limit: int) -> list[DatasetRow]:
 
 
 def _row(row: Row) -> DatasetRow:
-    one = row.perspective
-    turns = tuple(said.turn for said in row.trained if said.turn is not None)
-    return DatasetRow(row.tip, row.places, episode=one.episode, role=one.role, trained=turns, why=row.why)
+    one, upto, loss, _, why = row
+    places, spoken = one.places, one.spoken
+    turns = tuple([turn for at in loss if (turn := spoken[at].turn) is not None])
+    trained = tuple([places[at] for at in loss])
+    return DatasetRow(one.hashes[upto - 1], trained, None, None, None, one.episode, one.role, turns, why=why)
 
 
 def _pair(pair: Pair) -> DatasetRow:

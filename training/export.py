@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,16 +61,33 @@ def merged(name: str, registry: Registry, out: Path) -> Path:
     folder = launch.unpacked(base.path)
     folder.parent.mkdir(parents=True, exist_ok=True)
     told = {"path": str(base.path), "adapter": base.adapter}
-    model, tokenizer = load(told, "float32", folder, adapts=False)
-    kind = _kind(folder)
-    if kind in ("bfloat16", "float16"):
-        import torch
+    with _quiet():
+        model, tokenizer = load(told, "float32", folder, adapts=False)
+        kind = _kind(folder)
+        if kind in ("bfloat16", "float16"):
+            import torch
 
-        model = model.to(getattr(torch, kind))
-    model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+            model = model.to(getattr(torch, kind))
+        model.save_pretrained(out)
+        tokenizer.save_pretrained(out)
     _public_config(out / "config.json", name)
     return out
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Keep the library's bars, and what it says to its own developers, from whoever waits for one sentence."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def gguf(name: str, registry: Registry, out: Path, kind: str = "q8_0") -> Path:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
-from typing import Literal, TypeAlias
+from statistics import median
+from typing import Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -19,6 +20,11 @@ from store.filters import Speaker
 from store.perspectives import Perspective, Spoken
 
 By: TypeAlias = Literal["game", "role", "rounds"]
+MEASURES = ("rows", "turns", "characters")
+RARE = 10
+"""A cell so many times smaller than the median one is rare: it is filled up as far as `grow` allows, and the others are
+not cut down to it, for one odd episode would cost nearly all that there is."""
+_ROUNDS = ("0", "1", "2", "3+")
 
 
 class Selection(BaseModel):
@@ -40,7 +46,8 @@ class Selection(BaseModel):
     mix: Mapping[Speaker, float] = {}
     """Shares of the trained turns by who spoke them, such as human 0.3 and synthetic 0.7; empty: as they come."""
     balance: tuple[By, ...] = ()
-    """Cells that shall be equally large: any of game, role, and rounds (replies of the seat, 3 or more in one)."""
+    """Cells that shall be equally large: any of game, role, and rounds (replies of the seat, 3 or more in one). A cell
+    that is hardly there stays smaller, and does not cut the others down."""
     grow: int = Field(default=4, ge=1)
     """A small cell is filled up by repeating rows at most so many times; 1 only cuts the large ones down."""
     dedupe: bool = True
@@ -60,8 +67,7 @@ class NoMix(ValueError):
     """The shares of a mix cannot be had from what there is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """The first `upto` messages of a seat's dialogue, with loss on the replies `loss` (which of `spoken`)."""
 
     perspective: Perspective
@@ -101,24 +107,29 @@ class Selected:
 
     def by_speaker(self) -> dict[str, dict[str, float]]:
         """Rows, trained turns and trained characters by who spoke, with each one's share."""
-        found: dict[str, Counter[str]] = defaultdict(Counter)
-        for row in self.rows:
-            messages, copies, counts = row.perspective.messages, row.copies, found[row.speaker]
-            counts["rows"] += copies
-            counts["turns"] += copies * len(row.loss)
-            counts["characters"] += copies * sum([len(messages[place].content) for place in row.places])
-        sums = sum(found.values(), Counter[str]())
-        return {
-            speaker: {**counts, **{f"{name}_share": round(counts[name] / sums[name], 4) for name in counts}}
-            for speaker, counts in sorted(found.items())
-        }
+        found: dict[str, list[int]] = {"human": [0, 0, 0], "synthetic": [0, 0, 0]}
+        for one, _, loss, copies, _ in self.rows:
+            counts = found["human" if one.spoken[loss[0]].kind == "human" else "synthetic"]
+            counts[0] += copies
+            counts[1] += copies * len(loss)
+            for at in loss:
+                counts[2] += copies * len(one.messages[one.places[at]].content)
+        told: dict[str, dict[str, float]] = {}
+        for speaker, counts in found.items():
+            if counts[0]:
+                told[speaker] = dict(zip(MEASURES, counts, strict=True))
+                for name, many, whole in zip(
+                    MEASURES, counts, map(sum, zip(*found.values(), strict=True)), strict=True
+                ):
+                    told[speaker][f"{name}_share"] = round(many / whole, 4)
+        return told
 
     def by_cell(self) -> dict[str, int]:
         """Rows (copies counted) by game, role and number of replies."""
-        found: Counter[str] = Counter()
-        for row in self.rows:
-            found[" · ".join(cell_of(row, ("game", "role", "rounds")))] += row.copies
-        return dict(sorted(found.items()))
+        found: Counter[tuple[str, str, str]] = Counter()
+        for one, upto, _, copies, _ in self.rows:
+            found[one.game, one.role, _ROUNDS[min(bisect_left(one.places, upto), 3)]] += copies
+        return {" · ".join(cell): rows for cell, rows in sorted(found.items())}
 
 
 def select(perspectives: Iterable[Perspective], wish: Selection) -> Selected:
@@ -168,14 +179,14 @@ def _rows(one: Perspective, wish: Selection, left_out: Counter[str]) -> list[Row
     if not loss:
         left_out["no reply of it may be trained"] += 1
         return []
-    broken = [at for at, said in enumerate(one.spoken) if said.verdict != "ok"]
+    broken = [at for at, said in enumerate(one.spoken) if said.verdict != "ok"] if wish.illegal == "drop" else ()
     places = one.places
     if wish.unit == "turn":
-        if wish.illegal == "drop" and broken:
+        if broken:
             left_out["a rule was broken before"] += sum(at > broken[0] for at in loss)
             loss = [at for at in loss if at < broken[0]]
         return [Row(one, places[at] + 1, (at,)) for at in loss]
-    if wish.illegal == "drop" and broken:
+    if broken:
         left_out["a rule was broken"] += 1
         return []
     return [Row(one, places[loss[-1]] + 1, tuple(loss))]
@@ -188,14 +199,14 @@ def split_speakers(row: Row) -> list[Row]:
     if not people or not rest:
         return [row]
     places = row.perspective.places
-    return [replace(row, loss=part, upto=places[part[-1]] + 1) for part in (people, rest)]
+    return [row._replace(loss=part, upto=places[part[-1]] + 1) for part in (people, rest)]
 
 
 def _once(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
     seen: set[tuple[str, tuple[int, ...]]] = set()
     kept: list[Row] = []
     for row in rows:
-        name = (row.tip, row.loss)
+        name = (row.perspective.hashes[row.upto - 1], row.loss)
         if name in seen:
             left_out["the same words again"] += 1
         else:
@@ -229,8 +240,8 @@ def _mixed(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list
 def cell_of(row: Row, by: Sequence[By]) -> tuple[str, ...]:
     """The cell of a row: its game, its role, and how many replies of the seat it holds, as asked for."""
     one = row.perspective
-    rounds = bisect_left(one.places, row.upto)
-    names: dict[By, str] = {"game": one.game, "role": one.role, "rounds": str(rounds) if rounds < 3 else "3+"}
+    rounds = _ROUNDS[min(bisect_left(one.places, row.upto), 3)]
+    names: dict[By, str] = {"game": one.game, "role": one.role, "rounds": rounds}
     return tuple(names[name] for name in by)
 
 
@@ -239,14 +250,15 @@ def _balanced(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> l
     for at, row in enumerate(rows):
         cells[cell_of(row, wish.balance)].append(at)
     sizes = [len(places) for places in cells.values()]
-    target = min(max(sizes), min(sizes) * wish.grow)
+    common = [size for size in sizes if size * RARE >= median(sizes)]
+    target = min(max(sizes), min(common) * wish.grow)
     kept: dict[int, int] = {}
     for cell, places in cells.items():
         Random(f"balance:{cell}:{wish.seed}").shuffle(places)
-        if len(places) >= target:
+        if len(places) > target:
             left_out["beyond the balance"] += len(places) - target
             kept.update(dict.fromkeys(places[:target], 1))
         else:
-            whole, rest = divmod(target, len(places))
+            whole, rest = divmod(min(target, len(places) * wish.grow), len(places))
             kept.update({at: whole + (n < rest) for n, at in enumerate(places)})
-    return [replace(row, copies=kept[at]) for at, row in enumerate(rows) if at in kept]
+    return [row._replace(copies=kept[at]) for at, row in enumerate(rows) if at in kept]

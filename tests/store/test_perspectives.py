@@ -78,3 +78,15 @@ async def test_a_dialogue_that_is_not_whole_is_left_out_and_counted(log, played)
     found = list(perspectives(log.reader(), Filters(outcomes=("success",)), read=read))
     assert [one.role for one in found] == ["asker"]
     assert sum(read.left_out.values()) == 1 and read.episodes == 1
+
+
+@pytest.mark.parametrize(("spread", "near"), [(0, 4096), (8, 0), (10**6, 10**6)])
+async def test_dialogues_are_the_same_however_they_are_read(log, played, monkeypatch, spread, near):
+    """Looked up one by one, read up to a point, or read with everything that lies between."""
+    expected = all_of(log)
+    for name in ("riddle-1", "riddle-0"):  # the same words again: they stand where they were said first
+        await drive(new_match(name=name), {"asker": Script("a", "win"), "teller": Script("x")}, log.recorder)
+    again = all_of(log)[len(expected) :]
+    monkeypatch.setattr("store.perspectives.SPREAD", spread)
+    monkeypatch.setattr("store.perspectives.NEAR", near)
+    assert all_of(log) == expected + again and [len(one.messages) for one in again if one.role == "asker"] == [4, 4]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -216,3 +218,25 @@ def test_merged_weights_are_base_and_adapter_together(tiny_model, tmp_path, monk
     with pytest.raises(CannotTrain, match="did not convert bars: no such architecture"):
         export.gguf("bars", registry, tmp_path / "other.gguf")
     assert not (tmp_path / "other.gguf").exists()
+
+
+SCRIPT = Path(os.environ.get(export.VARIABLE) or Path(__file__).parents[2] / ".llama.cpp")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("torch")
+@pytest.mark.skipif(not (SCRIPT / export.CONVERT).is_file(), reason="llama.cpp's script is not here: make llama-cpp")
+def test_what_the_real_script_makes_plays_under_llama_cpp(tmp_path, monkeypatch, unpacked_once):
+    """The built-in model, from its file of small numbers to weights and back to a file."""
+    pytest.importorskip("xllamacpp")
+    monkeypatch.setenv(export.VARIABLE, str(SCRIPT))
+    made = tmp_path / "made.gguf"
+    ran = CliRunner().invoke(cli, ["models", "export", "smollm2", "--gguf", str(made)], catch_exceptions=False)
+    assert ran.exit_code == 0 and f"play taboo --vs llamacpp:{made}" in ran.output
+    assert made.read_bytes()[:4] == b"GGUF" and made.stat().st_size > 100_000_000
+    player = f"llamacpp:{made}?max_tokens=12&temperature=0"
+    command = ["selfplay", "taboo", "--player", player, "--episodes", "1", "--assist", "--json"]
+    ran = CliRunner().invoke(cli, [*command, "--db", str(tmp_path / "e.sqlite")], catch_exceptions=False)
+    told = json.loads(ran.stdout)
+    assert told["done"] == 1 and told["failed"] == 0, told

@@ -125,6 +125,15 @@ def test_balance_fills_small_cells_by_repeating_and_cuts_large_ones():
     assert cut.by_cell() == {"taboo · guesser · 1": 5, "taboo · guesser · 3+": 5}
 
 
+def test_a_cell_that_is_hardly_there_does_not_cut_the_others_down():
+    short = [seat(said(0), episode=f"s{n}") for n in range(40)]
+    long = [seat(said(0), said(2), said(4), episode=f"l{n}") for n in range(30)]
+    odd = [seat(said(0), said(2), episode="odd")]
+    selected = select([*short, *long, *odd], Selection(balance=("rounds",)))
+    assert selected.by_cell() == {"taboo · guesser · 1": 40, "taboo · guesser · 2": 4, "taboo · guesser · 3+": 40}
+    assert not selected.left_out
+
+
 def test_a_limit_is_drawn_by_the_seed():
     seats = [seat(said(0), episode=str(n)) for n in range(50)]
     one, two = (select(seats, Selection(limit=10, seed=seed)).rows for seed in (0, 1))
