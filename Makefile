@@ -21,7 +21,7 @@ $(VENV)/.local: $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.local
-	$(PIP) --no-compile -e ".[local,dev,train]"
+	$(PIP) --no-compile -e ".[local,dev,train,qlora]"
 	@touch $@
 
 play: $(VENV)/.local  ## Install what is needed and play Taboo against the built-in model (PLAY_ARGS=…)

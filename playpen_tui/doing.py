@@ -1,6 +1,6 @@
 """What every seat of a match is doing, told from its players' events: no screen, so that any can show it.
 
-States are words: waiting, to speak, in the queue, thinking 3.2 s, writing 41 tok/s, stopped, no reply.
+States are words: waiting, to speak, in the queue, thinking 3.2 s, writing 41 tok/s, stopped, no reply, done.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class SeatState:
             doing = f"{doing} {max(0.0, now - self.since):.1f} s"
         elif doing == "writing" and now > self.first + 0.25:
             doing = f"writing {self.tokens / (now - self.first):.0f} tok/s"
-        elif doing == "waiting" and self.speed:
-            doing = f"waiting, {self.speed:.0f} tok/s"
+        elif doing in ("waiting", "done") and self.speed:
+            doing = f"{doing}, {self.speed:.0f} tok/s"
         return doing
 
 
@@ -47,10 +47,12 @@ class Doing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.states: dict[Role, SeatState] = {}
+        self._rest = "waiting"
+        """What a seat does that does nothing: nobody waits once a match is over."""
 
     def of(self, role: Role) -> SeatState:
         """The state of one seat."""
-        return self.states.setdefault(role, SeatState())
+        return self.states.setdefault(role, SeatState(self._rest))
 
     def seat(self, assisted: Mapping[Role, bool]) -> None:
         """Which seats are assisted."""
@@ -79,7 +81,7 @@ class Doing:
                 took = event.reply.call
                 if took is not None and took.tokens_out and took.ms:
                     state.speed = took.tokens_out / (took.ms / 1000)
-                state.doing, state.note, state.text = "waiting", "", ""
+                state.doing, state.note, state.text = self._rest, "", ""
             case Failed():
                 state.doing, state.note, state.text = "no reply", "", ""
             case _:
@@ -92,12 +94,13 @@ class Doing:
         state.doing, state.note, state.text = "stopped", "", ""
 
     def turn(self, role: Role | None, human: bool) -> None:
-        """Whose turn it is; a person's turn is shown as such."""
+        """Whose turn it is, nobody's where the match is over; a person's turn is shown as such."""
+        self._rest = "done" if role is None else "waiting"
         for name, state in self.states.items():
             if human and name == role:
                 state.doing = "to speak"
-            elif state.doing == "to speak":
-                state.doing = "waiting"
+            elif state.doing in ("to speak", "waiting", "done"):
+                state.doing = self._rest
 
     @property
     def busy(self) -> bool:

@@ -10,6 +10,9 @@ import re
 LIMIT = 4_000
 """Characters of one utterance that a screen shows; the rest is counted, and whole in the log."""
 
+SILENT = "not a word"
+"""What stands where somebody replied, and said nothing."""
+
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """What steers a terminal, and halves of characters that cannot be written to one."""
 

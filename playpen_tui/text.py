@@ -9,9 +9,9 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from playpen_tui.plain_text import CONTROLS, clean, one_line, picture, short
+from playpen_tui.plain_text import CONTROLS, SILENT, clean, one_line, picture, short
 
-__all__ = ["ControlFilter", "clean", "one_line", "short"]
+__all__ = ["SILENT", "ControlFilter", "clean", "one_line", "short"]
 
 
 class ControlFilter(LineFilter):

@@ -35,7 +35,7 @@ def machine(recipe: Recipe) -> dict[str, Any]:
     if wish.device == "cuda" and device == "cpu":
         raise Refused("there is no CUDA device here; leave device out, or train where one is")
     if recipe.lora is not None and recipe.lora.quantize:
-        _can_quantize(device)
+        _can_quantize()
     there = cores()
     busy = others()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -73,11 +73,9 @@ def others(seconds: float = 1.0) -> float:
     return psutil.cpu_percent(seconds) / 100 * (psutil.cpu_count() or 1)
 
 
-def _can_quantize(device: str) -> None:
-    if device != "cuda":
-        raise Refused("lora.quantize needs a CUDA device, and there is none here; leave it out")
+def _can_quantize() -> None:
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise Refused("lora.quantize needs bitsandbytes: pip install bitsandbytes, or leave it out")
+        raise Refused("lora.quantize needs bitsandbytes: pip install 'playpen-tui[qlora]', or leave it out")
 
 
 def versions() -> dict[str, str]:

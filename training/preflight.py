@@ -56,7 +56,7 @@ def counted(model: Any) -> dict[str, int]:
     """How many weights there are and are trained, and the bytes of all of them."""
     weights = list(model.parameters())
     return {
-        "all": sum(one.numel() for one in weights),
+        "all": sum(one.numel() * (2 if hasattr(one, "quant_state") else 1) for one in weights),  # four bits: two a byte
         "trained": sum(one.numel() for one in weights if one.requires_grad),
         "bytes": sum(one.numel() * one.element_size() for one in weights),
     }

@@ -35,7 +35,7 @@ class Lora(_Part):
     modules_to_save: tuple[str, ...] = ()
     """Modules that are trained whole beside the adapter, and saved with it."""
     quantize: Literal["nf4"] | None = None
-    """Keep the frozen weights in four bits (QLoRA): needs CUDA and bitsandbytes."""
+    """Keep the frozen weights in four bits (QLoRA): needs bitsandbytes, and pays on a CUDA device."""
 
 
 class Steps(_Part):

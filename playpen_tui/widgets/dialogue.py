@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from games.engine import Role
-from playpen_tui.text import clean, one_line, short
+from playpen_tui.text import SILENT, clean, one_line, short
 from playpen_tui.transcript import YOU, Entry
 from playpen_tui.widgets.put import put
 from playpen_tui.widgets.turns import TurnCursor, mark_words
@@ -30,7 +30,7 @@ WIDEST = 14
 def words(entry: Entry, mine: bool, mark: Mark | None = None) -> Content:
     """What was said, the lesser part after it, why it broke the form where it did, and what one thinks of it."""
     said = Content.styled(clean(entry.text), "bold" if mine else "")
-    parts = [said if entry.text.strip() else Content.styled("not a word", "$secondary italic")]
+    parts = [said if entry.text.strip() else Content.styled(SILENT, "$secondary italic")]
     if entry.extra:
         parts.append(Content.styled(f"  {clean(entry.extra, 600)}", "$secondary"))
     if entry.broken:

@@ -14,7 +14,7 @@ from textual.geometry import Region
 from textual.widgets import Static
 
 from playpen_tui.listing import fit
-from playpen_tui.text import clean, one_line
+from playpen_tui.text import SILENT, clean, one_line
 from playpen_tui.theme import GLYPHS
 from playpen_tui.widgets.turns import TurnCursor, mark_words
 from store.render import Piece
@@ -124,5 +124,7 @@ def _piece(piece: Piece, width: int, indent: int) -> Iterable[Content]:
         return [Content.styled(fit(one_line(piece.label), width).rstrip(), "bold $accent")]
     label, style = _STYLES[piece.kind]
     rows = wrapped(piece.text, width - indent)
+    if piece.kind == "said" and not piece.text.strip():
+        rows, style = [SILENT], "$secondary italic"
     first = Content.styled(f"{fit(_label(piece, width), indent - 2)}  ", label) + Content.styled(rows[0], style)
     return [first, *(Content(" " * indent) + Content.styled(row, style) for row in rows[1:])]

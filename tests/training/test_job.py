@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import json
 import os
 import signal
@@ -293,12 +294,29 @@ def test_a_changed_template_is_refused_and_the_original_is_saved(begin, played, 
         ({"modules_to_save": ["embed_tokens"]}, "share one matrix"),
         ({"targets": ["q_proj", "c_attn"]}, "lora.targets: the model has no module 'c_attn'; it has"),
         ({"modules_to_save": ["head"]}, "lora.modules_to_save: the model has no module 'head'"),
-        ({"quantize": "nf4"}, "lora.quantize needs a CUDA device"),
     ],
 )
 def test_adapters_that_will_not_do(begin, lora, told):
     ended = Job(begin(laid(lora=lora))).run()
     assert ended["state"] == "failed" and told in ended["why"], ended["why"]
+
+
+def test_frozen_weights_may_be_kept_in_four_bits(begin):
+    """QLoRA, on the processor: what is frozen takes less room, and an adapter comes out as ever."""
+    plain = Job(begin(name="plain")).run()
+    four = Job(begin(laid(lora={"quantize": "nf4"}), name="four")).run()
+    assert plain["state"] == four["state"] == "done", four
+    weights, fewer = plain["preflight"]["weights"], four["preflight"]["weights"]
+    assert (weights["all"], weights["trained"]) == (fewer["all"], fewer["trained"])
+    assert fewer["bytes"] < weights["bytes"] and four["losses"] != plain["losses"]
+    assert abs(four["losses"][0] - plain["losses"][0]) < 0.1
+
+
+def test_four_bits_need_their_library(begin, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "bitsandbytes" else find(name))
+    ended = Job(begin(laid(lora={"quantize": "nf4"}))).run()
+    assert ended["state"] == "failed" and "lora.quantize needs bitsandbytes" in ended["why"]
 
 
 def test_all_weights_may_be_trained(begin, played):

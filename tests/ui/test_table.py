@@ -10,7 +10,9 @@ from players.base import PlayerError, Restart, Thinking
 from playpen_tui.sitting import Setup
 from playpen_tui.widgets.dialogue import Dialogue
 from playpen_tui.widgets.endcard import EndCard
+from playpen_tui.widgets.page import draw
 from playpen_tui.widgets.seats import Seats
+from store.render import Piece
 
 MODEL = "scripted"
 TAGS = ("clue:", "guess:", "expression:", "answer:", "explanation:", "agreement:")
@@ -122,6 +124,20 @@ async def test_what_each_seat_does_is_said_in_words(stage, taboo):
         stage.bench.hold.set()
         await stage.until(lambda: stage.match.ply >= 2, "the reply")
         await stage.sees("50 tok/s")
+
+
+async def test_nobody_waits_when_it_is_over(stage, taboo):
+    async with stage.open(taboo()):
+        await stage.my_turn("describer")
+        stage.line(stage.good()["clue"])
+        await stage.over()
+        await stage.sees("describer you · done")
+        assert "waiting" not in stage.text
+
+
+def test_a_reply_without_a_word_is_named_on_the_page_of_an_episode():
+    pieces = [Piece("said", "guesser", " ", 1), Piece("bad", "⊘", "empty", 1), Piece("told", "game", "", 2)]
+    assert draw(pieces, 60).plain.split("\n")[0].split() == ["guesser", "not", "a", "word"]
 
 
 @pytest.mark.parametrize(
