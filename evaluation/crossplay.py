@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.intervals import Estimate, clustered_mean, clustered_rate
+from evaluation.ratings import CannotRate
 from store.records import OutcomeRow
 
 
@@ -93,7 +94,7 @@ def matrix(outcomes: Iterable[OutcomeRow]) -> Matrix:
 
 
 def frozen_curve(outcomes: Iterable[OutcomeRow], learners: Sequence[str], partner: str) -> list[tuple[str, Cell]]:
-    """Each learner beside or against one frozen partner, in the order given. Raises ValueError for one who never was.
+    """Each learner beside or against one frozen partner, in the order given. Raises CannotRate for one who never was.
 
     Only instances that all of them played count, so that a point does not rise because its instances were easier.
     """
@@ -105,8 +106,11 @@ def frozen_curve(outcomes: Iterable[OutcomeRow], learners: Sequence[str], partne
                 rows[learner].append(row)
     missing = [learner for learner, some in rows.items() if not some]
     if missing:
-        raise ValueError(f"{missing[0]} never played with {partner}; `playpen-tui selfplay` lets it, by --seat")
+        raise CannotRate(f"{missing[0]} never played with {partner}; `playpen-tui selfplay` lets it, by --seat")
     shared = set.intersection(*({(row.game, row.key) for row in some} for some in rows.values()))
     if not shared:
-        raise ValueError(f"{', '.join(learners)} never played the same instances with {partner}")
+        raise CannotRate(
+            f"{', '.join(learners)} never played the same instances with {partner}; `playpen-tui selfplay` lets them,"
+            " with the same --seed and --episodes"
+        )
     return [(learner, cell([row for row in some if (row.game, row.key) in shared])) for learner, some in rows.items()]

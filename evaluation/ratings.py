@@ -35,10 +35,14 @@ ABORTED = -1.0
 """The result of a game that broke its protocol: below every score."""
 
 
-class Disconnected(ValueError):
-    """The players fall into groups that never met. `groups` are their names; the message says what would join them."""
+class CannotRate(ValueError):
+    """What was asked cannot be said of these episodes; the message says what would help."""
 
     exit_code = 1
+
+
+class Disconnected(CannotRate):
+    """The players fall into groups that never met. `groups` are their names; the message says what would join them."""
 
     def __init__(self, groups: Sequence[Sequence[str]]) -> None:
         parts = " | ".join(", ".join(group) for group in groups)
@@ -125,9 +129,9 @@ def _better(row: OutcomeRow, roles: Sequence[str]) -> float:
 
 
 def rate(found: Sequence[Comparison], *, seed: int = 0, resamples: int = RESAMPLES) -> Ratings:
-    """Fit the model. Raises Disconnected, and ValueError where there is nothing to compare."""
+    """Fit the model. Raises Disconnected, and CannotRate where there is nothing to compare."""
     if not found:
-        raise ValueError(
+        raise CannotRate(
             "nothing can be compared: two players must have taken the same seat on the same instances, with the same"
             " partner; `playpen-tui selfplay GAME --player A --player B --cross` lets them"
         )

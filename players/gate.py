@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from time import monotonic
+from typing import Literal
 
 from games.engine import Message
 from players.base import Ask, Call, Called, Event, Identity, Player, PlayerError, Queued, Reply, Thinking
@@ -72,6 +73,8 @@ class Gate:
         self.limits = limits
         self.price = price
         self.used = Used(cost=0.0 if price is not None else None)
+        self.before: dict[str, tuple[int, int]] = {}
+        """Tokens in and out that its players used before this process began: they count for the budget alone."""
         self.busy = 0
         self.waiting = 0
         self._free = asyncio.Semaphore(limits.parallel)
@@ -90,7 +93,7 @@ class Gate:
     @property
     def shut(self) -> bool:
         """Whether nobody is let through now: the circuit is open, or the budget is used up."""
-        return self.spent or self.dead or monotonic() < self._open_until
+        return self.spent is not None or self.dead or monotonic() < self._open_until
 
     @property
     def dead(self) -> bool:
@@ -98,11 +101,23 @@ class Gate:
         return self._trials >= self.limits.trials
 
     @property
-    def spent(self) -> bool:
-        """Whether the budget is used up."""
-        used, limits = self.used, self.limits
-        tokens = limits.tokens is not None and used.tokens_in + used.tokens_out >= limits.tokens
-        return tokens or (limits.cost is not None and (used.cost or 0.0) >= limits.cost)
+    def tokens(self) -> int:
+        """Tokens that count for the budget, in and out."""
+        return self.used.tokens_in + self.used.tokens_out + sum(into + out for into, out in self.before.values())
+
+    @property
+    def cost(self) -> float:
+        """US dollars that count for the budget; 0 while no price is known."""
+        price_in, price_out = self.price or (0.0, 0.0)
+        before = sum(into * price_in + out * price_out for into, out in self.before.values())
+        return (self.used.cost or 0.0) + before / 1e6
+
+    @property
+    def spent(self) -> Literal["tokens", "cost"] | None:
+        """Which budget is used up, if one is."""
+        if self.limits.tokens is not None and self.tokens >= self.limits.tokens:
+            return "tokens"
+        return "cost" if self.limits.cost is not None and self.cost >= self.limits.cost else None
 
     @property
     def opens_in(self) -> float:

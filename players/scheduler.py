@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from games.engine import Game, Instance, Match, Role
 from players.base import Event, Failed, Identity, Player, PlayerError, Queued, Reply
@@ -216,7 +216,8 @@ class Scheduler:
 
     `run` names the run that the episodes belong to. Exceptions of `taken` mean that somebody else plays this episode,
     which is passed over; those of `fatal`, that the log cannot be written, which ends the run. All others cost a match.
-    Where there is `more` to come, the run goes on until `enough` says that all was added.
+    Where there is `more` to come, the run goes on until `enough` says that all was added. `used` are tokens in and out
+    by a player's name that count for its budget already.
     """
 
     def __init__(
@@ -234,6 +235,7 @@ class Scheduler:
         taken: tuple[type[Exception], ...] = (),
         fatal: tuple[type[Exception], ...] = (),
         more: bool = False,
+        used: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         self.lanes: OrderedDict[int, Lane] = OrderedDict()
         self.gates: dict[Hashable, Gate] = {}
@@ -254,6 +256,7 @@ class Scheduler:
         self._news = asyncio.Event()
         self._finishing = False
         self._more = more
+        self._used = used or {}
         self._fault: BaseException | None = None
         self._began = 0.0
         self._live: dict[int, Lane] = {}
@@ -343,12 +346,20 @@ class Scheduler:
         pauses = [
             max((gate.opens_in for gate in self._gates_of(job)), default=0.0)
             for job in self._jobs
-            if not any(gate.dead or gate.spent for gate in self._gates_of(job))
+            if not self._barred(job)
         ]
         if not pauses:
             return False
         await asyncio.sleep(min(pauses) + 0.01 if min(pauses) else 0)
         return True
+
+    @property
+    def playable(self) -> bool:
+        """Whether some job is left that no gate keeps from being played for good."""
+        return not all(map(self._barred, self._jobs))
+
+    def _barred(self, job: Job) -> bool:
+        return any(gate.dead or gate.spent for gate in self._gates_of(job))
 
     def _count(self) -> None:
         tally = self.tally
@@ -479,10 +490,15 @@ class Scheduler:
     def gated(self, player: Player) -> Gated:
         """This player behind the gate of its backend, which is made with the first."""
         backend: Hashable = getattr(player, "backend", None) or player.identity.name
+        client: Any = getattr(player, "client", None)
+        if hasattr(client, "max_retries"):
+            client.max_retries = 0  # the gate asks again, as often as its limits say
         if backend not in self.gates:
             parallel = getattr(player, "parallel", None) or (
                 self._limits.parallel if player.identity.kind == "model" else CROWD * self.concurrency
             )
             limits = replace(self._limits, parallel=parallel)
             self.gates[backend] = Gate(player.identity.name, limits, self._prices(player))
+        if player.identity.name in self._used:
+            self.gates[backend].before[player.identity.name] = self._used[player.identity.name]
         return Gated(player, self.gates[backend])

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
+from playpen_tui.overview import SILENCE, seated, verdict, when
 from playpen_tui.watching import BOOKMARK, Watch
-from playpen_tui.workbench import SILENCE, Workbench, seated, verdict, when
+from playpen_tui.workbench import Workbench
 from store.filters import Filters
 from store.log import Log
 from store.records import EpisodeRow, RunRow

@@ -9,26 +9,32 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from games.engine import Role
-from players.base import Player
-from players.gate import Limits
+from players.base import Player, PlayerError
+from players.gate import Gate, Limits
 from players.opening import Table, check
 from players.plan import BadPlan, Plan, fingerprint, jobs, names_of, size, specs
 from players.ports import NoRecorder
 from players.scheduler import Job, Scheduler, Tally
 from players.spec import parse
 from playpen_tui import __version__
+from playpen_tui.overview import SILENCE
 from playpen_tui.workbench import Workbench
 from store.errors import LogError, Taken, UnknownRun
 from store.log import Log
-from store.records import Progress, RunState
+from store.records import Progress, RunRow, RunState
 
 BEAT = 1.0
 """Seconds between two signs of life in the log."""
+CONCURRENCY = 16
+"""Matches at once, where nobody says."""
+FREE = frozenset({"llamacpp", "transformers", "vllm"})
+"""Backends that run on machines of one's own: they cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,9 @@ class Wish:
 
     plan: Plan | None = None
     resume: str | None = None
-    concurrency: int = 16
-    limits: Limits = field(default_factory=Limits)
+    concurrency: int | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Those fields of `Limits` that somebody named. The others, and the concurrency, are as the run began."""
     record: bool = True
     kind: Literal["self_play", "eval"] = "self_play"
     """What the log calls the run; one that is evaluated is not resumed."""
@@ -48,7 +55,16 @@ class SelfPlay:
     """A run that can be played: `async with` nothing, `await run()`, then read `scheduler.tally`."""
 
     def __init__(
-        self, plan: Plan, scheduler: Scheduler, log: Log | None, run: str, table: Table, *, own: bool = True
+        self,
+        plan: Plan,
+        scheduler: Scheduler,
+        log: Log | None,
+        run: str,
+        table: Table,
+        *,
+        own: bool = True,
+        resumable: bool = True,
+        seating: Callable[[str], None] = lambda spec: None,
     ) -> None:
         self.plan = plan
         self.scheduler = scheduler
@@ -56,6 +72,8 @@ class SelfPlay:
         self._log = log
         self._table = table
         self._own = own
+        self._resumable = resumable
+        self._may_sit = seating
 
     async def run(self) -> Tally:
         """Play it all. Raises LogError where the log cannot be written."""
@@ -63,7 +81,8 @@ class SelfPlay:
         state: RunState = "stopped"
         try:
             tally = await self.scheduler.run()
-            state = "done" if tally.done + tally.failed >= tally.planned else "stopped"
+            over = tally.done if self._resumable else tally.done + tally.failed
+            state = "done" if over >= tally.planned else "stopped"  # what failed is played when it is resumed
             return tally
         finally:
             beating.cancel()
@@ -74,12 +93,21 @@ class SelfPlay:
 
     async def open(self, spec: str, job: Job, role: Role) -> Player:
         """A player for a seat that changes hands, behind the gate of its backend. Raises PlayerError and the like."""
+        self._may_sit(spec)
         player = await self._table.seat(spec, game=job.game, role=role, language=job.instance.language)
         return self.scheduler.gated(player)
+
+    @property
+    def spent(self) -> Gate | None:
+        """The gate whose budget is used up, where matches are left because of it."""
+        tally = self.scheduler.tally
+        gates = self.scheduler.gates.values() if tally.done < tally.planned else ()
+        return next((gate for gate in gates if gate.spent), None)
 
     def document(self) -> dict[str, Any]:
         """How the run stands, for `--json`."""
         tally = self.scheduler.count()
+        spent = self.spent
         return {
             "run": self.run_id,
             "games": list(self.plan.games),
@@ -90,6 +118,7 @@ class SelfPlay:
             "failed": tally.failed,
             "running": tally.running,
             "left": tally.left,
+            "stopped_by": spent.spent if spent else None,
             "outcomes": dict(sorted(tally.outcomes.items())),
             "errors": dict(sorted(tally.errors.items())),
             "tokens_in": tally.tokens_in,
@@ -143,20 +172,33 @@ async def open_selfplay(bench: Workbench, wish: Wish, table: Table | None = None
     """Everything that can be wrong is said here, before the first match: names, seats, instances, models that are gone.
 
     A `table` that is given stays open behind the run: the next one finds its models loaded, and its owner closes it.
-    Raises BadPlan, UnknownGame, UnknownInstance, UnknownPlayer, SpecError, PlayerError and LogError.
+    Raises BadPlan, UnknownGame, UnknownInstance, UnknownPlayer, SpecError, PlayerError (also where the budget of a run
+    is spent already) and LogError (also where another process plays the run right now).
     """
     log = await bench.log() if wish.record or wish.resume else None
     plan, run, done, begun = wish.plan, "", set[int](), dict[int, str]()
+    limits, concurrency, used = _limits(wish, {}), wish.concurrency or CONCURRENCY, dict[str, tuple[int, int]]()
     if wish.resume is not None:
         assert log is not None
-        run, plan = await asyncio.to_thread(_resumed, log, wish.resume, wish.plan)
+        found, plan = await asyncio.to_thread(_resumed, log, wish.resume, wish.plan)
+        run, limits = found.id, _limits(wish, found.config)
+        concurrency = wish.concurrency or int(found.config.get("concurrency") or CONCURRENCY)
         done, begun = await asyncio.to_thread(log.queries.slots, run)
+        if limits.tokens is not None or limits.cost is not None:
+            used = await asyncio.to_thread(log.queries.used, run)
     assert plan is not None
+
+    def may_sit(spec: str) -> None:
+        if limits.cost is not None:
+            _priced(bench, spec)
+
     _check(plan, bench)
+    for spec in dict.fromkeys(spec for spec, _, _ in specs(plan)):
+        may_sit(spec)
     planned = list(jobs(plan))
     if wish.resume is None and log is not None:
         config = {"plan": plan.as_json(), "fingerprint": fingerprint(plan), "planned": len(planned), "of": size(plan)}
-        config |= {"concurrency": wish.concurrency, "limits": asdict(wish.limits)}
+        config |= {"concurrency": concurrency, "limits": asdict(limits)}
         run = await asyncio.to_thread(log.new_run, wish.kind, config, plan.seed, __version__)
     waiting = await asyncio.to_thread(_waiting, log, plan, run, done, begun)
     own = table is None
@@ -165,26 +207,73 @@ async def open_selfplay(bench: Workbench, wish: Wish, table: Table | None = None
     async def seating(spec: str, job: Job, role: Role) -> Player:
         return await table.seat(spec, game=job.game, role=role, assist=plan.assist, language=job.instance.language)
 
-    try:
-        for spec, game, role in specs(plan):
-            await table.seat(spec, game=game, role=role, assist=plan.assist, language=plan.language)
-    except BaseException:
-        if own:
-            await table.aclose()
-        raise
     scheduler = Scheduler(
         waiting,
         seating,
         log.recorder if log else NoRecorder(),
         run=run or None,
-        concurrency=wish.concurrency,
-        limits=wish.limits,
+        concurrency=concurrency,
+        limits=limits,
         prices=lambda player: _price(bench, player),
         done_before=len(planned) - len(waiting),
         taken=(Taken,),
         fatal=(LogError,),
+        used=used,
     )
-    return SelfPlay(plan, scheduler, log, run, table, own=own)
+    try:
+        for spec, game, role in specs(plan):
+            await table.seat(spec, game=game, role=role, assist=plan.assist, language=plan.language)
+        if used:
+            await _within_budget(scheduler, waiting, run)
+    except BaseException:
+        if own:
+            await table.aclose()
+        raise
+    resumable = wish.kind == "self_play"
+    return SelfPlay(plan, scheduler, log, run, table, own=own, resumable=resumable, seating=may_sit)
+
+
+def _limits(wish: Wish, config: Mapping[str, Any]) -> Limits:
+    """What was named, else as the run began, else the usual."""
+    known = {one.name for one in fields(Limits)}  # a run of another version may have had others
+    begun = {key: value for key, value in (config.get("limits") or {}).items() if key in known}
+    return replace(Limits(**begun), **wish.limits)
+
+
+async def _within_budget(scheduler: Scheduler, waiting: Sequence[Job], run: str) -> None:
+    """Seat everybody who is left to play, so that their gates know what is spent. Raises PlayerError where all is."""
+    for job in waiting:
+        for role, spec in job.seats.items():
+            await scheduler.seated(spec, job, role)
+    spent = next((gate for gate in scheduler.gates.values() if gate.spent), None)
+    if waiting and spent is not None and not scheduler.playable:
+        words, option, above = budget(spent)
+        raise PlayerError("budget", f"{words}, so run {run} cannot go on: resume it with {option} N, N above {above}")
+
+
+def budget(gate: Gate) -> tuple[str, str, str]:
+    """A budget that is used up in words, the option that raises it, and what the new one must be above."""
+    if gate.spent == "tokens":
+        return f"the budget of {gate.limits.tokens:,} tokens for {gate.name} is spent", "--max-tokens", f"{gate.tokens}"
+    return f"the budget of ${gate.limits.cost:,.10g} for {gate.name} is spent", "--max-cost", f"{gate.cost:.6g}"
+
+
+def _priced(bench: Workbench, spec: str) -> None:
+    """Raises BadPlan where a limit of costs would be none, since nobody knows what this player costs."""
+    named = parse(spec)
+    entry = bench.registry.entries.get(named.head)
+    backend = entry.backend if entry else named.kind
+    if not named.is_model or backend in FREE or (entry is None and named.kind == "name"):  # the Llama of this machine
+        return
+    if entry is not None and entry.price_in is not None and entry.price_out is not None:
+        return
+    mine = entry is not None and entry.source == "user"
+    model = entry.model if entry else named.name
+    where = f"edit {named.head}" if mine else f"add NAME --backend {backend} --model {model} --base-url URL"
+    raise BadPlan(
+        f"the price of {named.head} is not known, so --max-cost would not hold it back: give it one with `playpen-tui"
+        f" models {where} --price-in USD --price-out USD`" + ("" if mine else ", and let NAME play")
+    )
 
 
 def _check(plan: Plan, bench: Workbench) -> None:
@@ -197,7 +286,7 @@ def _check(plan: Plan, bench: Workbench) -> None:
         check(spec, game=game, role=role, registry=bench.registry)
 
 
-def _resumed(log: Log, wished: str, plan: Plan | None) -> tuple[str, Plan]:
+def _resumed(log: Log, wished: str, plan: Plan | None) -> tuple[RunRow, Plan]:
     """The run to go on with, and its plan as it was."""
     found = log.queries.run(wished)
     if found.kind != "self_play":
@@ -210,7 +299,26 @@ def _resumed(log: Log, wished: str, plan: Plan | None) -> tuple[str, Plan]:
             f"the games or their instances are not what they were when run {found.id} began: resume it with the version"
             f" that began it ({found.app_version}), or begin a new one"
         )
-    return found.id, begun
+    told = found.progress
+    if told is not None and told.word(SILENCE) == "running" and _lives(told.host, told.pid):
+        raise Taken(
+            f"run {found.id} is being played right now, by process {told.pid} on {told.host}: watch it with"
+            f" `playpen-tui spectate --run {found.id}`, or try again {SILENCE:g} s after that process has ended"
+        )
+    return found, begun
+
+
+def _lives(host: str, pid: int) -> bool:
+    """Whether a process may still be there: only on this machine can it be seen to be gone."""
+    if host != socket.gethostname() or os.name == "nt":  # on Windows, to ask would be to end it
+        return True
+    try:
+        os.kill(pid, 0)
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())  # one that nobody has waited for yet has no words
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's, or a system without such a folder
+        return True
 
 
 def _waiting(log: Log | None, plan: Plan, run: str, done: set[int], begun: Mapping[int, str]) -> list[Job]:
@@ -247,7 +355,7 @@ def told(opened: SelfPlay) -> tuple[list[str], list[str]]:
     counts = [f"{tally.done:,} of {tally.planned:,} done", f"{tally.running:,} running", f"{tally.failed:,} failed"]
     parts: list[str] = []
     if tally.per_s:
-        parts.append(f"{tally.per_s:,.3g}/s")
+        parts.append(f"{tally.per_s:,.0f}/s" if tally.per_s >= 100 else f"{tally.per_s:.3g}/s")
     if tally.tokens_out:
         parts.append(f"{tally.tokens_out / max(tally.seconds, 1e-9):,.0f} tok/s")
     if tally.cost is not None:

@@ -16,10 +16,11 @@ from players.base import Event, Player
 from players.choosing import Choose, Chooser
 from players.human import HumanPlayer
 from players.scheduler import Lane, LaneState
+from playpen_tui.overview import SILENCE
 from playpen_tui.selfplay import SelfPlay, open_selfplay, span, told
 from playpen_tui.sitting import BadSetup
 from playpen_tui.watching import BOOKMARK, PLACES, Ability, Listeners, Stand, Watch, Watched, headline
-from playpen_tui.workbench import SILENCE, Workbench
+from playpen_tui.workbench import Workbench
 from store.follow import Follower, News
 from store.history import FOREIGN, is_erased
 from store.log import Log
@@ -48,7 +49,13 @@ class LiveStand(Listeners):
         """How far the run is."""
         counts, more = told(self.played)
         run = self.played.run_id[:10]
-        return headline((self.title, run, ""), counts, [*more, *(["over"] if self.finished else [])], width)
+        return headline((self.title, run, ""), counts, [*more, *self._end], width)
+
+    @property
+    def _end(self) -> list[str]:
+        if not self.finished:
+            return []
+        return ["budget spent", "over"] if self.played.spent else ["over"]
 
     def offered(self) -> list[Watched]:
         """Matches under way, in order, then those that ended lately."""
@@ -175,18 +182,24 @@ class FollowStand(Listeners):
         self.title = f"self-play {found.id[:10]}"
         self.progress: Progress | None = found.progress
         self.finished = found.finished
+        self._resumable = found.kind == "self_play"
         self._log = log
         self._seen: dict[str, Watched] = {}
 
     @property
     def word(self) -> str:
         """`running`, `stopped`, `done`, or `killed` where it has been silent too long."""
-        return self.progress.word(SILENCE) if self.progress else "not begun"
+        if self.progress is None:
+            return "not begun"
+        word, far = self.progress.word(SILENCE), self.progress
+        unfinished = self._resumable and far.done < far.planned  # earlier versions called it done where some failed
+        return "stopped" if word == "done" and unfinished else word
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """A run that is not over can be resumed here."""
-        return frozenset({"bookmark"} | ({"resume"} if self.word in ("killed", "stopped") else set()))
+        """A self-play run that is not over can be resumed here."""
+        still = self._resumable and self.word in ("killed", "stopped")
+        return frozenset({"bookmark"} | ({"resume"} if still else set()))
 
     def head(self, width: int = 1000) -> str:
         """How far the run is, as its process last said."""

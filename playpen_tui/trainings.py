@@ -7,7 +7,6 @@ screen, and no torch.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 
 from players.registry import Registry
 from playpen_tui.curves import Curve
-from playpen_tui.workbench import when
+from playpen_tui.overview import when
 from store import metrics, trainings
 from store.filters import Filters
 from store.log import Log
@@ -58,13 +57,21 @@ GAMES, LINES = 40, 200
 """Sample games, and lines of the process's own words, at most."""
 _CHECKPOINT = re.compile(r"@(\d+)(?:\?|$)")
 HINTS = (
-    ("memory", "lower steps.batch and raise steps.accumulate, or lower steps.max_length"),
-    ("space left", "make room on the disk; what was saved before is safe, and r goes on from there"),
-    ("cuda", "look at the driver and at who else uses the card, or train with machine.device = cpu"),
-    ("no module named", "install what is missing: pip install 'playpen-tui[train]'"),
-    ("locked", "another program holds the log; close it, then r goes on from the last checkpoint"),
+    (
+        r"out of memory|not enough memory|bad_alloc|cannot allocate memory|memoryerror",
+        "lower steps.batch and raise steps.accumulate, or lower steps.max_length",
+    ),
+    (r"space left", "make room on the disk; what was saved before is safe, and r goes on from there"),
+    (
+        r"cuda (driver )?error|nvidia driver",
+        "look at the driver and at who else uses the card, or train with machine.device = cpu",
+    ),
+    (r"modulenotfounderror|training needs ", "install what is missing: pip install 'playpen-tui[train]'"),
+    (r"is locked", "another program holds the log; close it, then r goes on from the last checkpoint"),
 )
-"""Words of a process that crashed, and what helps."""
+"""Words of a process that crashed, and what helps: libraries name most of these things where nothing is wrong, too."""
+ENDING = 12
+"""Of its last lines so many may tell why it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +161,9 @@ def hint(now: Now, why: str, words: Iterable[str]) -> str:
         return "it loads the model and reads its rows; the first step follows"
     if now not in ("crashed", "failed"):
         return ""
-    said = f"{why} {' '.join(words)}".casefold()
-    for word, help in HINTS:
-        if word in said:
+    said = f"{why} {' '.join([*words][-ENDING:])}".casefold()
+    for pattern, help in HINTS:
+        if re.search(pattern, said):
             return help
     if now == "crashed" and not why:
         return "its process is gone without a word, often since the machine ran out of memory; r goes on from there"
@@ -197,9 +204,11 @@ class Watcher:
         eta = None
         if now == "running":
             eta = left(row, self._pace or (0, 0.0)) or left(row)
-        events = trainings.events(log, row.id, ("warning", "end"))
-        ended = next((event.value for event in reversed(events) if event.kind == "end"), {})
+        events = trainings.events(log, row.id, ("start", "warning", "end"))
+        last = next((event for event in reversed(events) if event.kind != "warning"), None)
+        ended = last.value if last is not None and last.kind == "end" else {}  # else of the process before
         folder = folder_of(row)
+        words = last_words(folder) if folder is not None else str(ended.get("log", ""))
         why = str(ended.get("why") or "") if now not in (*GOING, "done") else ""
         return Sight(
             row,
@@ -208,7 +217,7 @@ class Watcher:
             tuple(trainings.checkpoints(log, row.id)),
             self._samples,
             tuple(f"step {one.step:,}: {_said(one.value)}" for one in events if one.kind == "warning"),
-            tuple(last_words(folder) if folder is not None else str(ended.get("log", "")).splitlines()),
+            tuple(words.splitlines()),
             why,
             eta,
         )
@@ -235,16 +244,11 @@ def folder_of(row: TrainingRow) -> Path | None:
     return row.folder if row.folder is not None and (row.folder / "job.json").is_file() else None
 
 
-def last_words(folder: Path, lines: int = LINES) -> list[str]:
-    """The end of what its process printed; of a large file only the end is read."""
-    try:
-        with (folder / "job.log").open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 64_000))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))  # a progress bar writes over itself
-    return [line for line in shown if line.strip()][-lines:]
+def last_words(folder: Path, lines: int = LINES) -> str:
+    """The end of what its process printed since it was started last."""
+    from training import launch
+
+    return launch.last_words(folder, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,16 +329,14 @@ def kill(log: Log, row: TrainingRow) -> None:
 
 
 def settle(row: TrainingRow, registry: Registry) -> str:
-    """Make what came out of a training a player, where it is none yet; its name, empty where nothing was done.
+    """Make what came out of a training a player; its name, empty where nothing was done.
 
     Raises CannotTrain, RegistryError, OSError.
     """
     from training import launch
 
-    name, folder = name_of(row), folder_of(row)
-    if row.state not in ("done", "stopped") or row.result is None or folder is None or name in registry.entries:
+    folder = folder_of(row)
+    if row.state not in ("done", "stopped") or row.result is None or folder is None:
         return ""
-    about = json.loads((folder / "job.json").read_text(encoding="utf-8"))["base"]
-    base = launch.Base(about["name"], Path(about["path"]), about["adapter"], template=about.get("template", {}))
-    launch.register(registry, name, base, folder)
-    return name
+    told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    return launch.settle(registry, {"name": name_of(row), **told}, folder)

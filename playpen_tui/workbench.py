@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -25,11 +24,11 @@ from players.ports import NoRecorder, Place
 from players.registry import Registry
 from players.spec import NEW, PlayerSpec, parse
 from playpen_tui import __version__
+from playpen_tui.overview import Overview, bare, overview
 from playpen_tui.settings import Settings
 from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
 from playpen_tui.terminals import Guests, Shared
 from playpen_tui.transcript import YOU
-from store import trainings
 from store.connection import default_path
 from store.errors import LogError
 from store.log import Log
@@ -43,11 +42,8 @@ if TYPE_CHECKING:
     from playpen_tui.branch_runs import BranchRuns
     from store.follow import Follower
     from store.people import Person
-    from store.records import EpisodeRow, Invitation, RunRow
-    from store.trainings import TrainingRow
+    from store.records import Invitation
 
-SILENCE = 15.0
-"""Seconds after which a run that says it is running is taken for dead."""
 BUILT_IN = "smollm2"
 """The model that everybody has who installed the `local` extra."""
 
@@ -68,38 +64,6 @@ class GameCard:
     roles: tuple[Role, ...]
     languages: tuple[str, ...]
     experiments: Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """An episode that can go on, a self-play run (`run`) that goes on or stands still, or a `training` that goes on."""
-
-    episode: str
-    line: str
-    run: str | None = None
-    training: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recent:
-    """A finished episode in one line."""
-
-    episode: str
-    game: str
-    players: tuple[str, ...]
-    outcome: str | None
-    verdict: str
-    when: str
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """What Home shows."""
-
-    place: str
-    default: Setup
-    unfinished: tuple[Unfinished, ...]
-    recent: tuple[Recent, ...]
 
 
 def expected() -> tuple[type[Exception], ...]:
@@ -279,40 +243,9 @@ class Workbench:
 
     async def overview(self) -> Overview:
         """What Home shows, read from the log."""
-        log = await self.log()
-        unfinished, recent, counts, runs, trained = await asyncio.to_thread(
-            lambda: (
-                log.queries.unfinished(7, kinds=("play",)),
-                log.queries.recent(50),
-                log.queries.counts(),
-                log.queries.runs(20, kind="self_play"),
-                [line for row in trainings.recent(log, 10) if (line := _training(log, row)) is not None],
-            )
-        )
-        standing = [row for row in runs if row.progress and row.progress.done < row.progress.planned][:3]
-        last = next((row for row in recent if row.people), None)
-        over = [row for row in recent if row.outcome is not None][:12]
-        return Overview(
-            place=f"{self.path.name} · {counts.episodes:,} episode{'' if counts.episodes == 1 else 's'}",
-            default=self._default(last),
-            unfinished=(
-                *(Unfinished(row.id, _going(row)) for row in unfinished),
-                *(Unfinished("", _running(row), row.id) for row in standing),
-                *trained[:3],
-            ),
-            recent=tuple(
-                Recent(row.id, row.game, tuple(seated(row)), row.outcome, verdict(row), when(row.last_at))
-                for row in over
-            ),
-        )
-
-    def _default(self, last: EpisodeRow | None) -> Setup:
-        """The same table as last time; at first, Taboo against the built-in model."""
         partner = BUILT_IN if built_in_ready() else "bot"
-        known = last is not None and last.game in catalog.names()
-        if last is not None and known and set(last.seats) == set(catalog.get(last.game).roles):
-            return Setup(last.game, dict(last.seats), language=last.language)
-        return Setup("taboo", {"describer": HUMAN, "guesser": partner})
+        first = Setup("taboo", {"describer": HUMAN, "guesser": partner})
+        return await asyncio.to_thread(overview, await self.log(), first)
 
     # people
 
@@ -619,7 +552,7 @@ class Workbench:
         alone = len(sitting.humans) == 1
         turns = (await asyncio.to_thread((await self.log()).queries.detail, sitting.episode)).turns
         return {
-            turn.ply: (YOU if alone and turn.person in people else turn.role) if turn.person else _bare(turn.player)
+            turn.ply: (YOU if alone and turn.person in people else turn.role) if turn.person else bare(turn.player)
             for turn in turns
         }
 
@@ -670,51 +603,3 @@ def requested(
         record=record,
         resume=resume,
     )
-
-
-def _bare(name: str) -> str:
-    return name.partition("?")[0]
-
-
-def seated(row: EpisodeRow) -> list[str]:
-    """Who sat there, each once; people are `you`, settings are left out."""
-    found: list[str] = []
-    for name in row.seats.values():
-        person = "another terminal" if name == OPEN else "you"
-        found.append(person if name.startswith(HUMAN) else _bare(name))
-    return list(dict.fromkeys(found))
-
-
-def _going(row: EpisodeRow) -> str:
-    return f"{row.game} · {' · '.join(seated(row))} · turn {row.plies + 1} · {when(row.last_at)}"
-
-
-def _running(row: RunRow) -> str:
-    """`self-play 01JD… · 812 of 2,000 · running`."""
-    told = row.progress
-    assert told is not None
-    return f"self-play {row.id[:10]} · {told.done:,} of {told.planned:,} · {told.word(SILENCE)}"
-
-
-def _training(log: Log, row: TrainingRow) -> Unfinished | None:
-    """`training taboo-sft · step 34 of 60 · running`; None where its process has ended."""
-    now = trainings.state_of(log, row)
-    if now not in ("queued", "running", "paused", "stalled"):
-        return None
-    told = row.progress
-    step = f"step {told.done:,} of {told.planned:,} · " if told is not None and told.planned else ""
-    name = row.config.get("name") or row.method
-    return Unfinished("", f"training {name} · {step}{now}", training=row.id)
-
-
-def verdict(row: EpisodeRow) -> str:
-    """Why an episode ended, or how, and its main score."""
-    score = "" if row.main is None else f" · {row.main:.4g}"
-    return f"{row.reason or row.outcome}{score}"
-
-
-def when(moment: str) -> str:
-    """A moment of the log as people of this day say it: the time, yesterday, or the day."""
-    local = datetime.fromisoformat(moment).astimezone()
-    days = (datetime.now().astimezone().date() - local.date()).days
-    return f"{local:%H:%M}" if days == 0 else "yesterday" if days == 1 else f"{local:%Y-%m-%d}"

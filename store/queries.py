@@ -109,6 +109,13 @@ class Queries:
         """All episodes of a run in order of slot."""
         return self._rows("WHERE e.run_id = ? ORDER BY e.slot, e.id", (run,))
 
+    def used(self, run: str) -> dict[str, tuple[int, int]]:
+        """Tokens in and out that a run has used so far, by player's name."""
+        sql = """SELECT p.name, coalesce(sum(c.tokens_in), 0), coalesce(sum(c.tokens_out), 0)
+        FROM calls c JOIN episodes e ON e.id = c.episode_id JOIN players p ON p.id = c.player_id
+        WHERE e.run_id = ? GROUP BY p.name"""
+        return {name: (into, out) for name, into, out in self._reader().execute(sql, (run,))}
+
     def slots(self, run: str) -> tuple[set[int], dict[int, str]]:
         """What a resumed run has: slots that are finished, and unfinished episodes by slot."""
         rows = self._reader().execute(

@@ -108,6 +108,8 @@ class Trace:
         if not exact and len(found) > 1 and all(node.kind == "player" for node in found):
             # one name with several decoding settings: the model as it is, without any
             exact = [node for node in found if self._plain(node)]
+            if len(exact) > 1:  # and several revisions: what came out of its training last
+                exact = [node for node in exact if self._came_out(node)] or exact
         if len(exact or found) == 1:
             return (exact or found)[0]
         if not found:
@@ -143,6 +145,10 @@ class Trace:
     def _plain(self, node: Node) -> bool:
         row = self._reader().execute("SELECT sampling FROM players WHERE id = ?", (node.id,)).fetchone()
         return row[0] == "{}"
+
+    def _came_out(self, node: Node) -> bool:
+        sql = "SELECT 1 FROM trainings WHERE result_player_id = ?"
+        return self._reader().execute(sql, (node.id,)).fetchone() is not None
 
     def _cell(self, model: str, game: str) -> list[str]:
         """The episodes of a cell of `results`: what that table counts, and nothing else."""

@@ -89,7 +89,7 @@ def build_sft(
         "general": sum(bool(row.general) for row in rows),
         "speakers": selected.by_speaker(),
         "cells": selected.by_cell(),
-        **_about(told, selected.left_out, guard),
+        **_about(told, selected.left_out, guard, rows),
     }
     return Built(rows, facts, guard.leaks)
 
@@ -128,7 +128,7 @@ def build_pairs(
         "own": dict(
             Counter({0: "both", 1: "preferred", 2: "rejected", 3: "neither"}[pair.own] for pair in mined.pairs)
         ),
-        **_about(told, left_out, guard),
+        **_about(told, left_out, guard, rows),
     }
     return Built(rows, facts, guard.leaks)
 
@@ -175,7 +175,7 @@ def build_labels(
         rows = _both(rows, wish.limit)
         labels = Counter("good" if row.label else "bad" for row in rows)
     facts = {"rows": len(rows), "labels": dict(labels), "people": sum(row.annotation is not None for row in rows)}
-    return Built(rows, {**facts, **_about(told, left_out, guard)}, guard.leaks)
+    return Built(rows, {**facts, **_about(told, left_out, guard, rows)}, guard.leaks)
 
 
 def _both(rows: Sequence[DatasetRow], limit: int) -> list[DatasetRow]:
@@ -257,9 +257,10 @@ def _some(rows: Sequence[object], told: Read, left_out: Mapping[str, int], guard
     )
 
 
-def _about(told: Read, left_out: Mapping[str, int], guard: Guard) -> dict[str, Any]:
+def _about(told: Read, left_out: Mapping[str, int], guard: Guard, rows: Sequence[DatasetRow]) -> dict[str, Any]:
     return {
         "episodes": told.episodes,
+        "used": len({row.episode for row in rows if row.episode}),
         "left_out": {**told.left_out, **left_out},
         "leaks": [dataclasses.asdict(leak) for leak in guard.leaks],
     }

@@ -49,6 +49,7 @@ def text(log: Log, training: str, folder: Path) -> str:
         "versions": start[-1].value.get("versions", {}) if start else {},
         "machine": _run(log, row.run),
         "adapter": (folder / "adapter_model.safetensors").is_file(),
+        "rank": _read(folder / "adapter_config.json").get("r"),
         "curves": trainings.curves(log, row.id),
     }
     lines = [*_head(row, found), *_results(found), *_data(data, told), *_how(row, found), *_again(row, found)]
@@ -145,7 +146,8 @@ def _results(found: Mapping[str, Any]) -> Iterator[str]:
 def _data(data: datasets.Frozen, told: Mapping[str, Any]) -> Iterator[str]:
     facts = data.filters
     yield from ("## Data", "")
-    yield f"{data.rows:,} rows from {facts.get('episodes', 0):,} episodes of a playpen-tui log, frozen before training;"
+    used = facts.get("used", facts.get("episodes", 0))
+    yield f"{data.rows:,} rows from {used:,} episodes of a playpen-tui log, frozen before training;"
     yield f"data set `{data.id}`, content hash `{data.content_hash}`."
     yield ""
     for name, counts in facts.get("speakers", {}).items():
@@ -175,7 +177,9 @@ def _how(row: trainings.TrainingRow, found: Mapping[str, Any]) -> Iterator[str]:
     lora = recipe.get("lora")
     weights = preflight.get("weights", {})
     trained = f", {weights['trained']:,} of {weights['all']:,} weights" if weights else ""
-    kind = "all weights" if lora is None else f"{'QLoRA' if lora.get('quantize') else 'LoRA'} of rank {lora['rank']}"
+    kind = "all weights"
+    if lora is not None:
+        kind = f"{'QLoRA' if lora.get('quantize') else 'LoRA'} of rank {found['rank'] or lora['rank']}"
     yield f"* what was trained: {kind}{trained}"
     yield f"* steps: {ended.get('steps', 0):,} of {preflight.get('steps', 0):,} ({ended.get('state', 'unfinished')})"
     for name, called in (
@@ -185,7 +189,12 @@ def _how(row: trainings.TrainingRow, found: Mapping[str, Any]) -> Iterator[str]:
     ):
         if name in preflight:
             yield f"* {called}: {preflight[name]:,}"
-    if ended.get("first_loss") is not None:
+    for name, called in (("num_tokens", "tokens that were read in training"), ("reward", "reward")):
+        if curve := found["curves"].get(name):
+            first = f"{curve[0][1]:.3f} at the first step, " if name == "reward" else ""
+            last = f"{curve[-1][1]:.3f} at the last" if name == "reward" else f"{curve[-1][1]:,.0f}"
+            yield f"* {called}: {first}{last}"
+    if ended.get("first_loss") is not None and row.method != "grpo":  # its loss says nothing of how it goes
         yield f"* loss: {ended['first_loss']:.4f} at the first step, {ended['last_loss']:.4f} at the last"
     machine = preflight.get("machine", {})
     hardware = found["machine"]["hardware"]

@@ -101,7 +101,9 @@ def run(job: Job, trainer: Any, watch: Any) -> dict[str, Any]:
         (job.folder / "training_args.bin").unlink(missing_ok=True)  # a pickle, which nobody should load
         job.tokenizer.save_pretrained(str(job.folder))  # as it plays: trainers may save their own chat template
     losses: list[float] = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    return {"losses": losses, "first_loss": losses[0] if losses else None, "last_loss": losses[-1] if losses else None}
+    found = {"losses": losses, "first_loss": losses[0] if losses else None, "last_loss": losses[-1] if losses else None}
+    rewards: list[float] = [entry["reward"] for entry in trainer.state.log_history if "reward" in entry]
+    return {**found, "first_reward": rewards[0], "last_reward": rewards[-1]} if rewards else found
 
 
 def ordered(job: Job) -> str:
@@ -166,7 +168,7 @@ def watching(job: Job) -> Any:
             job.done = int(state.global_step)
             order = ordered(job)
             while order == "pause":
-                job.hold(paused=True)
+                job.hold(paused=True, seconds=PAUSE)
                 time.sleep(PAUSE)
                 order = ordered(job)
             job.hold(paused=False)

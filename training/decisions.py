@@ -88,6 +88,7 @@ def build_decisions(reader: sqlite3.Connection, filters: Filters, recipe: Recipe
         "source": source,
         "cells": dict(sorted(cells.items())),
         "episodes": told.episodes,
+        "used": len({row.episode for row in rows if row.episode}),
         "left_out": {**told.left_out, **left_out},
         "leaks": [dataclasses.asdict(leak) for leak in guard.leaks],
     }

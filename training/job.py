@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import logging
 import os
 import shutil
 import socket
@@ -61,6 +62,7 @@ def load(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells whoever loads anything what it could not load
     path = Path(base["path"])
     if path.suffix == ".gguf":
         _unpack(path, folder)
@@ -124,6 +126,10 @@ class Job:
         self.training = str(self.told["training"])
         self.log = Log.open(self.told["db"], readonly=not self.main)
         self.began = time.monotonic()
+        self.held = 0.0
+        """Seconds that it paused."""
+        self.before: Progress | None = None
+        """How far an earlier process of it came."""
         self.steps = self.done = 0
         self.tokens = 0
         self.why = ""
@@ -153,9 +159,16 @@ class Job:
         if self.main:
             (self.folder / "orders").unlink(missing_ok=True)
 
-    def hold(self, *, paused: bool) -> None:
-        """Say that it pauses, or goes on."""
+    def hold(self, *, paused: bool, seconds: float = 0.0) -> None:
+        """Say that it pauses, or goes on; and for how long it paused."""
         self._paused = paused
+        self.held += seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at work, in earlier processes too; pauses do not count."""
+        before = self.before.seconds if self.before is not None else 0.0
+        return before + time.monotonic() - self.began - self.held
 
     def warn(self, sentence: str, *, once: str = "") -> None:
         """Say that something looks wrong, in one sentence: into `warnings.jsonl` and the log. The same warning comes
@@ -195,14 +208,17 @@ class Job:
             self._diary.note(lambda db: trainings.event(db, self.training, kind, step, value))
 
     def _beat(self, db: Any, state: Any = "running") -> None:
-        seconds = time.monotonic() - self.began
         active = int(state == "running" and not self._paused)
-        left = (self.tokens, 0, None, seconds, socket.gethostname(), os.getpid())
+        tokens = self.tokens + (self.before.tokens_in if self.before is not None else 0)
+        left = (tokens, 0, None, self.seconds, socket.gethostname(), os.getpid())
         trainings.beat(db, self.told["run"], Progress(state, self.steps, self.done, 0, active, *left))
 
     def run(self) -> dict[str, Any]:
         """Train; how it ended. Raises LogError where the log cannot be written at all."""
         if self.main:
+            self.before = trainings.get(self.log, self.training).progress
+            if self.before is not None:
+                self.steps, self.done = self.before.planned, self.before.done
             trainings.go_on(self.log, self.training)
             self._diary.start()
             about = {"versions": versions(), "pid": os.getpid(), "seed": self.recipe.steps.seed}
@@ -214,8 +230,7 @@ class Job:
         except Exception as error:  # whatever it was, how it ended must be written down
             traceback.print_exc()
             state, self.why = "diverged" if isinstance(error, Diverged) else "failed", sentence(error, self.folder)
-        seconds = time.monotonic() - self.began
-        ended = {"state": state, "why": self.why, "steps": self.done, "seconds": seconds, **made}
+        ended = {"state": state, "why": self.why, "steps": self.done, "seconds": self.seconds, **made}
         if self.main:
             self._end(ended)
         self.log.close()
@@ -238,6 +253,12 @@ class Job:
         if good:
             card.write(self.log, self.training, self.folder)
 
+    def _going_on(self, model: Any, rank: int) -> None:
+        """Say where the base's own adapter, which is trained further, is another than the recipe would make."""
+        there = next(iter(model.peft_config.values())).r
+        if there != rank:
+            self.warn(f"the base's adapter of rank {there} is trained further; lora.rank = {rank} is not used")
+
     def _train(self) -> dict[str, Any]:
         import torch
 
@@ -253,6 +274,8 @@ class Job:
             adapts=lora is not None,
             quantize=lora.quantize if lora else None,
         )
+        if lora is not None and self.told["base"].get("adapter"):
+            self._going_on(model, lora.rank)
         from transformers import AutoTokenizer
 
         self.tokenizer = AutoTokenizer.from_pretrained(str(self.weights))

@@ -20,11 +20,12 @@ from typing import Any, Literal
 
 from players import weights
 from players.base import Identity
-from players.entry import ModelEntry
+from players.entry import ModelEntry, check_name
 from players.opening import file_revision
 from players.registry import Registry, data_dir
 from store import datasets, trainings
 from store.filters import Filters
+from store.ids import now
 from store.log import Log
 from training import grpo, guards
 from training.build import Built, build_labels, build_pairs, build_sft, read_general
@@ -40,8 +41,14 @@ ALLOCATOR = {
 WAITING = {"GOMP_SPINCOUNT": "500"}
 """How long threads spin before they sleep: more takes the core from whoever else computes, and then they wait for each
 other; beside a busy program a training fell to a third of its speed."""
+BEGUN = "== begun "
+"""What stands in the log of a training's words where its process was started, before the moment."""
+WORDS = 64_000
+"""Bytes at the end of it that are read."""
 LAST = 40
 """Lines of its words that stay in the log when a training has ended."""
+NO_WEIGHTS = ("bot", "human", "replay", "judge")
+"""Kinds of players that are no model."""
 GOES_ON: tuple[trainings.Now, ...] = ("queued", "running", "paused", "stalled")
 CONFIGS = Path(__file__).parent / "accelerate"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -92,6 +99,8 @@ def base_of(name: str, registry: Registry) -> Base:
         return Base(name, file, revision=file_revision(file))
     head, _, rest = name.partition(":")
     straight = head == "transformers" and rest
+    if not straight and head in NO_WEIGHTS:
+        raise CannotTrain(f"{name} has no weights to train; name a model of yours, smollm2, or transformers:FOLDER")
     entry = ModelEntry(name, "transformers", rest) if straight else registry.get(name)
     if entry.backend not in ("transformers", "vllm", "llamacpp"):
         raise CannotTrain(f"{name} is reached over {entry.backend}; to train a model its weights must lie here")
@@ -101,14 +110,25 @@ def base_of(name: str, registry: Registry) -> Base:
     return Base(name, path, entry.adapter, entry.revision, entry.extra_body.get("chat_template_kwargs") or {})
 
 
+def free_name(name: str, registry: Registry, base: str) -> str:
+    """The name, if what comes out can be called so: a player's name that nobody has. Raises CannotTrain, BadField."""
+    if not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
+        raise CannotTrain(f"a name has letters, digits and . _ - in it, and {name!r} has not")
+    if check_name(name) in registry.entries or name == base:
+        raise CannotTrain(f"there is a model {name} already; take another name, or remove it first")
+    return name
+
+
 def choose(log: Log, recipe: Recipe, filters: Filters, learner: str = "") -> Built:
     """The rows of a recipe, for its method. Raises NothingToTrain, ValueError, LogError, OSError.
 
     Without a level of consent in the filters it is `local`: who agreed to nothing, or took it back, is left out.
     """
     asked = agreed(filters)
-    built = _choose(log, recipe, asked, learner)
+    if kept := [split for split in asked.splits if split != "train"]:
+        raise CannotTrain(f"instances of {' and '.join(kept)} are kept from training; leave --split out, or say train")
     withheld = log.queries.count(replace(asked, consent=None)) - log.queries.count(asked)
+    built = _choose(log, recipe, asked, learner)
     if withheld:
         built.facts["left_out"]["episodes of people who did not agree"] = withheld
     return built
@@ -144,7 +164,10 @@ def begin(log: Log, recipe: Recipe, filters: Filters, base: Base, name: str, out
         raise CannotTrain(f"{out} holds a training already; resume it, or choose another --out")
     command(recipe.machine.model_dump())
     built = choose(log, recipe, filters, base.name)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotTrain(f"{out} cannot be made ({error.strerror}); name another folder with --out") from error
     dataset = datasets.freeze(log, recipe.method, built.rows, {**_chosen(filters), **built.facts})
     settings = {
         "folder": str(out.absolute()),
@@ -186,11 +209,16 @@ def told(found: Mapping[str, Any]) -> list[str]:
 def resume(log: Log, row: trainings.TrainingRow, out: Path) -> subprocess.Popen[bytes]:
     """Start the process of a training again, which goes on from its last whole checkpoint. Raises CannotTrain."""
     needs()
-    now = trainings.state_of(log, row)
+    state = trainings.state_of(log, row)
     told = row.progress
-    if now in GOES_ON and told is not None and told.state == "running":
+    if state == "done":
         raise CannotTrain(
-            f"the training {row.id} is {now} already; follow it with playpen-tui trainings attach {row.id}"
+            f"the training {row.id} is finished, and nothing of it is left to do; `train --model "
+            f"{row.config.get('name') or row.result} --name …` goes on from what came out"
+        )
+    if state in GOES_ON and told is not None and told.state == "running":
+        raise CannotTrain(
+            f"the training {row.id} is {state} already; follow it with playpen-tui trainings attach {row.id}"
         )
     (out / "ended.json").unlink(missing_ok=True)
     return start(out)
@@ -202,6 +230,8 @@ def start(out: Path) -> subprocess.Popen[bytes]:
     (out / "orders").unlink(missing_ok=True)
     told = json.loads((out / "job.json").read_text(encoding="utf-8"))
     with (out / "job.log").open("ab") as file:
+        file.write(f"{BEGUN}{now()}\n".encode())
+        file.flush()
         return subprocess.Popen(
             [sys.executable, *command(told["recipe"]["machine"]), "training.job", str(out)],
             stdin=subprocess.DEVNULL,
@@ -213,6 +243,8 @@ def start(out: Path) -> subprocess.Popen[bytes]:
                 **ALLOCATOR,
                 **OFFLINE,
                 "TOKENIZERS_PARALLELISM": "false",
+                "TQDM_DISABLE": "1",
+                "PYTHONWARNINGS": "ignore::FutureWarning",
                 "PYTHONPATH": _path(),
             },
             start_new_session=True,
@@ -268,11 +300,11 @@ def kill_row(log: Log, row: trainings.TrainingRow) -> None:
     if told.pid and trainings.alive(told.pid):
         _kill(told.pid)
     about = {
-        "state": "failed",
-        "why": "it was ended on request",
+        "state": "stopped",
+        "why": f"ended on request at step {told.done}: what came after its last checkpoint is lost",
         "log": last_words(row.folder, LAST) if row.folder else "",
     }
-    trainings.end(log, row.id, "failed", step=told.done, about=about)
+    trainings.end(log, row.id, "stopped", step=told.done, about=about)
 
 
 def _kill(pid: int) -> None:
@@ -282,9 +314,10 @@ def _kill(pid: int) -> None:
 
 def tell(log: Log, row: trainings.TrainingRow, what: Literal["stop", "pause", "go", "save"]) -> None:
     """Give a training an order, which it obeys after the step it is at. Raises CannotTrain, LogError, OSError."""
-    now = trainings.state_of(log, row)
-    if now not in GOES_ON:
-        raise CannotTrain(f"the training {row.id} is {now} and obeys no orders; go on with train --resume {row.folder}")
+    state = trainings.state_of(log, row)
+    if state not in GOES_ON:
+        way = "" if state == "done" else f"; go on with train --resume {row.folder}"
+        raise CannotTrain(f"the training {row.id} is {state} and obeys no orders{way}")
     if row.folder is None or not row.folder.is_dir():
         raise CannotTrain(f"the folder of the training {row.id} is not on this machine: {row.folder}")
     order(row.folder, what)
@@ -292,7 +325,7 @@ def tell(log: Log, row: trainings.TrainingRow, what: Literal["stop", "pause", "g
     log.write(lambda db: trainings.event(db, row.id, "order", step, {"order": what}))
 
 
-def hint(row: trainings.TrainingRow, now: trainings.Now) -> str:
+def hint(row: trainings.TrainingRow, state: trainings.Now) -> str:
     """What to do about a training that stands so, in one sentence; empty where nothing need be done."""
     resume = f"playpen-tui train --resume {row.folder}"
     return {
@@ -302,7 +335,7 @@ def hint(row: trainings.TrainingRow, now: trainings.Now) -> str:
         "failed": f"mend what its last lines say, then {resume}",
         "diverged": "lower steps.learning_rate in the recipe, then begin anew",
         "stopped": f"go on with {resume}",
-    }.get(now, "")
+    }.get(state, "")
 
 
 def ended(out: Path) -> dict[str, Any] | None:
@@ -314,11 +347,15 @@ def ended(out: Path) -> dict[str, Any] | None:
 
 
 def last_words(out: Path, lines: int = 12) -> str:
-    """The end of what its process printed."""
+    """The end of what its process printed since it was started last; of a large file only the end is read."""
     try:
-        return "\n".join((out / "job.log").read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        with (out / "job.log").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - WORDS))
+            text = file.read().decode("utf-8", "replace").rpartition(BEGUN)[2]
     except OSError:
         return ""
+    shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))  # a bar writes over itself
+    return "\n".join([line for line in shown if line.strip()][-lines:])
 
 
 def result(name: str, out: Path) -> Identity | None:
@@ -327,6 +364,25 @@ def result(name: str, out: Path) -> Identity | None:
         if (out / file).is_file():
             return Identity("model", name, file_revision(out / file), adapter, {})
     return None
+
+
+def settle(registry: Registry, told: Mapping[str, Any], out: Path) -> str:
+    """Make what came out of a training a player, or the player it is already the one that came out last.
+
+    `told` is its `job.json`. Returns its name, empty where nothing was done: somebody else has the name, or nothing is
+    new. Raises CannotTrain where nothing came out, RegistryError, OSError.
+    """
+    name = str(told["name"])
+    there, who = registry.entries.get(name), result(name, out)
+    if there is not None:
+        if who is None or there.revision == who.revision or str(out.absolute()) not in (there.adapter, there.model):
+            return ""
+        registry.add(replace(there, revision=who.revision))
+        return name
+    about = told["base"]
+    base = Base(about["name"], Path(about["path"]), about["adapter"], template=about.get("template", {}))
+    register(registry, name, base, out)
+    return name
 
 
 def register(registry: Registry, name: str, base: Base, out: Path) -> ModelEntry:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from games import catalog
 from games.catalog import nearest
 from training.pairs import Mining
 from training.selection import Selection
@@ -41,7 +42,7 @@ class Lora(_Part):
 class Steps(_Part):
     """How long and how fast. `steps` wins over `epochs`."""
 
-    learning_rate: float = Field(default=2e-4, gt=0)
+    learning_rate: float = Field(default=2e-4, gt=0, allow_inf_nan=False)
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     warmup: float = Field(default=0.03, ge=0, lt=1)
     """Share of the steps in which the rate rises."""
@@ -59,13 +60,13 @@ class Steps(_Part):
     save_every: int = Field(default=50, ge=1)
     keep: int = Field(default=2, ge=1)
     """How many checkpoints stay; older ones are removed."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class Machine(_Part):
     """Where it runs; `auto` takes what this machine does best, and the job says what that was."""
 
-    threads: int | Literal["auto"] = "auto"
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     processes: int = Field(default=1, ge=1)
@@ -202,6 +203,15 @@ class Recipe(_Part):
     report_to: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
     """Who else gets the curves."""
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.selection.mix and self.method != "sft":
+            raise ValueError(f"a mix (selection.mix, --mix) chooses turns for sft, and this is {self.method}")
+        named = (*self.check.games, *(self.check.held_out or ()))
+        if unknown := [game for game in named if game not in catalog.names()]:
+            raise ValueError(f"check: no game {unknown[0]!r}; {nearest(unknown[0], catalog.names())}")
+        return self
+
     @field_validator("lora", mode="before")
     @classmethod
     def _whole(cls, lora: Any) -> Any:
@@ -239,8 +249,19 @@ def checked(data: Mapping[str, Any], wish: str = "the recipe") -> Recipe:
         return Recipe.model_validate(dict(data))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadRecipe(f"{wish}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+        path = [str(part) for part in first["loc"]]
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            said = f"there is no such field; {nearest(path[-1], _fields(path[:-1]))}"
+        raise BadRecipe(": ".join(filter(None, (wish, ".".join(path), said)))) from error
+
+
+def _fields(path: Sequence[str]) -> list[str]:
+    """The fields of a part of a recipe."""
+    part: Any = Recipe()
+    for name in path:
+        part = getattr(part, name, None)
+    return list(type(part).model_fields) if isinstance(part, BaseModel) else []
 
 
 def _laid(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

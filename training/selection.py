@@ -233,7 +233,8 @@ def _mixed(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list
             if len(rows[at].loss) <= room:
                 room -= len(rows[at].loss)
                 chosen.add(at)
-    left_out["beyond the mix"] += len(rows) - len(chosen)
+    if len(chosen) < len(rows):
+        left_out["beyond the mix"] += len(rows) - len(chosen)
     return [row for at, row in enumerate(rows) if at in chosen]
 
 

@@ -13,12 +13,12 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from games.engine import Message, Role
-from players.backends.errors import BrokenOff, Empty, Trouble, Where, diagnose, sentence
+from players.backends.errors import BrokenOff, Empty, Page, Trouble, Where, diagnose, sentence
 from players.backends.thinking import Piece, Splitter
 from players.base import Call, Called, Emit, PlayerError, Queued, Restart, Thinking, Token
 
@@ -156,6 +156,8 @@ class _Draft:
     began: float = field(default_factory=perf_counter)
     text: str = ""
     reasoning: str = ""
+    chunks: int = 0
+    """Events of the stream, with or without a word in them."""
     pieces: int = 0
     first_ms: float | None = None
     reason: str = ""
@@ -168,6 +170,7 @@ class _Draft:
 
     def take(self, chunk: Any) -> None:
         """Add one chunk of the stream. Servers leave fields out and add their own, so nothing is taken for granted."""
+        self.chunks += 1
         for key in ("id", "model", "system_fingerprint", "timings"):
             value = getattr(chunk, key, None)
             if value:
@@ -255,6 +258,8 @@ class _Draft:
 class ChatClient:
     """One model on one OpenAI-compatible server. The key is used for requests and shown nowhere.
 
+    `max_retries` is for those who ask without a gate: behind one it is 0, since the gate asks again. A time for which
+    the server wants to be left alone is kept either way, by every request.
     `timeout` is in seconds and counts silence, not the whole reply. `backoff` is the first wait between retries, in
     seconds; it doubles. `key_env` is the variable the key came from, for messages. `vllm` says that the server is vLLM,
     which has names of its own for grammars and for the penalty of repetition.
@@ -289,6 +294,7 @@ class ChatClient:
         self._vllm = vllm
         self.parallel = parallel
         self._jitter = Random()
+        self._closed_until = 0.0
         self._sdk: AsyncOpenAI | None = None
         self._opening = asyncio.Lock()
         if not (self._key.isascii() and self._key.isprintable()):
@@ -327,6 +333,9 @@ class ChatClient:
         try:
             async with limit:
                 await self._open()
+                if (wait := self._closed_until - monotonic()) > 0:
+                    emit(Thinking(role, f"asks in {wait:.1f} s, as the server wishes"))
+                    await asyncio.sleep(wait)
                 for retries in range(self.max_retries + 1):
                     emit(Thinking(role))
                     done = await self._attempt(wanted, draft(), retries, limit)
@@ -379,8 +388,11 @@ class ChatClient:
         openai = cast(Any, importlib.import_module("openai"))
         httpx2 = cast(Any, importlib.import_module("httpx2"))
         timeout = httpx2.Timeout(self.timeout, connect=min(_CONNECT, self.timeout))
-        direct = is_loopback(self.host)  # a proxy cannot reach this machine's loopback
-        http = openai.DefaultAsyncHttpx2Client(timeout=timeout, trust_env=False) if direct else None
+        http = openai.DefaultAsyncHttpx2Client(
+            timeout=timeout,
+            trust_env=not is_loopback(self.host),  # a proxy cannot reach this machine's loopback
+            follow_redirects=False,  # what is said goes only where it was told to go
+        )
         sdk = openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self.base_url,
@@ -400,11 +412,14 @@ class ChatClient:
         try:
             sdk = cast(Any, await self._open())
             async with await sdk.chat.completions.create(**wanted) as stream:
+                kind = str(stream.response.headers.get("content-type", ""))
                 async for chunk in stream:
                     draft.take(chunk)
                     if len(draft.text) + len(draft.reasoning) > FLOOD:
                         draft.reason, draft.ended = "length", True
                         break
+            if not draft.chunks and "event-stream" not in kind:
+                raise Page
             draft.check()
         except asyncio.CancelledError:
             late = limit.expired()
@@ -421,7 +436,9 @@ class ChatClient:
             most = min(self.max_retries, 1) if trouble.kind == "refused" else self.max_retries
             if trouble.retry and not draft.pieces and retries < most:
                 return trouble
-            if trouble.kind == "not_found":
+            if trouble.retry and trouble.wait and not draft.pieces:
+                self._closed_until = monotonic() + trouble.wait
+            if trouble.status == 404:
                 failure = sentence(trouble, self._where, offers=await self._offers())
             raise failure from self._cause(error)
         call = draft.call("length" if draft.reason == "length" else "stop")

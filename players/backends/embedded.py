@@ -240,6 +240,8 @@ class EmbeddedClient:
         self.name = name
         self.model = path.stem
         self.parallel = slots
+        self.max_retries = 3
+        """As `ChatClient` has it."""
         self._key: Key = (str(path.resolve()), threads, slots)
         self._seconds = seconds
         self._linger = linger
@@ -280,6 +282,7 @@ class EmbeddedClient:
     ) -> Call:
         """One reply; see `ChatClient.complete`."""
         chat = await self.open()
+        chat.max_retries = self.max_retries
         return await chat.complete(
             messages,
             sampling,

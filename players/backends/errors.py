@@ -24,10 +24,15 @@ LONGEST_WAIT = 60.0
 """Seconds; who asks us to wait longer than this is not asked again."""
 
 SPENT = "the quota is used up"
+STRANGER = "it does not speak the OpenAI protocol"
 
 
 class BrokenOff(Exception):
     """The stream ended before the server said that the reply was complete."""
+
+
+class Page(Exception):
+    """The server said 200 and sent something that is no stream: base_url leads to something else."""
 
 
 class Empty(Exception):
@@ -167,10 +172,15 @@ def diagnose(error: BaseException) -> Trouble | None:
 
     if isinstance(error, Empty):
         return Trouble("empty", "empty reply", said=error.why)
+    if isinstance(error, Page):  # not found, so that nobody asks again
+        return Trouble("not_found", "no such protocol", said=STRANGER)
     if isinstance(error, BrokenOff):
         return Trouble("broken_stream", "connection lost", retry=True)
     if isinstance(error, openai.APIStatusError):
         said = _said(error.body, "")
+        if error.status_code // 100 == 3:
+            onward = error.response.headers.get("location", "")
+            return Trouble("not_found", "redirected", status=error.status_code, said=onward)
         return _of_status(error.status_code, said, error.code or "", retry_after(error.response.headers))
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         connecting = any(isinstance(cause, httpx2.ConnectTimeout) for cause in _chain(error))
@@ -178,7 +188,7 @@ def diagnose(error: BaseException) -> Trouble | None:
     if isinstance(error, openai.APIConnectionError | httpx2.TransportError):
         return _of_connection(error)
     if isinstance(error, openai.APIResponseValidationError | json.JSONDecodeError | UnicodeDecodeError):
-        return Trouble("broken_stream", "unreadable answer", said="it does not speak the OpenAI protocol")
+        return Trouble("broken_stream", "unreadable answer", said=STRANGER)
     if isinstance(error, openai.APIError):  # an error that came inside a stream that had begun with 200
         code = error.code or ""
         status = int(code) if code.isdecimal() and len(code) == 3 else 500
@@ -204,7 +214,7 @@ def sentence(
             key = f"the key in ${where.key_env}" if where.key_env else "the key, or give it one with api_key_env"
             text = f"{server} does not let us in ({trouble.status}){said}: check {key}"
         case "not_found":
-            text = f"{server} {_missing(where, said, offers)}"
+            text = f"{server} {_missing(trouble, where, said, offers)}"
         case "rate_limited":
             text = f"{server} {_limited(trouble, tried + said)}"
         case "timeout":
@@ -226,7 +236,11 @@ def sentence(
     return PlayerError(trouble.kind, where.redact(text))
 
 
-def _missing(where: Where, said: str, offers: Sequence[str]) -> str:
+def _missing(trouble: Trouble, where: Where, said: str, offers: Sequence[str]) -> str:
+    if trouble.said == STRANGER:
+        return _broken(trouble, 0, "")
+    if trouble.status != 404:
+        return f"sends us elsewhere ({trouble.status}){said}, where we do not follow: check base_url"
     if not offers:
         return f"found nothing for model {where.model!r} (404){said}: check the model's name and base_url"
     more = ", …" if len(offers) > 12 else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from playpen_tui.cli.common import db_option, filter_options, full_runs, json_option, place, print_json, print_table
+from playpen_tui.cli.ratings import logged_name
 
 if TYPE_CHECKING:
     from store.filters import Filters
@@ -45,6 +46,7 @@ def compare(
     Differences have 95% intervals over instances; words ("higher", "not significant") hold after Holm's correction over
     games. Where nothing can be told, it says how many more instances would tell.
     """
+    names = tuple(map(logged_name, names))
     if len(set(names)) < 2:
         raise click.UsageError("compare takes two different models or more; `playpen-tui results` lists them")
     if sum((as_json, as_csv, as_markdown)) > 1:

@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from evaluation.crossplay import Cell, Matrix
     from evaluation.intervals import Estimate
     from evaluation.ratings import Ratings
+    from store.log import Log
+    from store.records import OutcomeRow
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def logged_name(player: str) -> str:
+    """How the log calls this player: `bot` alone is the competent one, as for a seat."""
+    return "bot:competent" if player == "bot" else player
 
 
 @click.command()
@@ -50,12 +57,12 @@ def ratings(
     if bool(frozen) != bool(learners):
         raise click.UsageError("--frozen PARTNER and --curve PLAYER belong together")
     with Log.open(place(ctx, db), readonly=True) as log:
-        full = tuple(log.queries.run(run).id for run in runs)
-        found = log.queries.outcomes(games=games, runs=full, split=split, since=since)
+        found = _found(log, games, runs, split, since)
     if not found:
         raise click.ClickException("no finished episodes fit; `playpen-tui selfplay` plays some")
     if frozen:
-        curve = crossplay.frozen_curve(found, learners, frozen)
+        frozen = logged_name(frozen)
+        curve = crossplay.frozen_curve(found, [logged_name(name) for name in learners], frozen)
         if as_json:
             print_json({"frozen": frozen, "curve": [{"player": name, **_cell(cell)} for name, cell in curve]})
         else:
@@ -75,6 +82,23 @@ def ratings(
         print_json({"games": list(parts), "episodes": len(found), **_rated(rated)})
     else:
         _print_ratings(rated, list(parts), len(found))
+
+
+def _found(
+    log: Log, games: tuple[str, ...], runs: tuple[str, ...], split: str | None, since: str | None
+) -> list[OutcomeRow]:
+    """The episodes that were asked for. Raises UnknownRun, BadFilter for no time, UnknownGame."""
+    from games import catalog
+    from store.filters import Filters
+
+    if since is not None:
+        _, (since,) = Filters(since=since, trash="either").sql()  # as the log writes times
+    full = tuple(log.queries.run(run).id for run in runs)
+    found = log.queries.outcomes(games=games, runs=full, split=split, since=since)
+    for game in set(games) - {row.game for row in found}:
+        if not log.queries.outcomes(games=(game,)):  # an imported one need not be here
+            catalog.get(game)
+    return found
 
 
 def _rated(found: Ratings) -> dict[str, Any]:
@@ -128,8 +152,9 @@ def _matrix(table: Matrix) -> dict[str, Any]:
 
 def _print_ratings(found: Ratings, games: list[str], episodes: int) -> None:
     print(
-        f"{episodes:,} episodes of {', '.join(games)}: "
-        f"{found.comparisons:,} comparisons on {found.clusters:,} instances"
+        f"{episodes:,} episode{'' if episodes == 1 else 's'} of {', '.join(games)}: "
+        f"{found.comparisons:,} comparison{'' if found.comparisons == 1 else 's'}"
+        f" on {found.clusters:,} instance{'' if found.clusters == 1 else 's'}"
     )
     rows: list[tuple[object, ...]] = []
     for one in found.ratings:

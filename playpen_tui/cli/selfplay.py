@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import sys
 from contextlib import suppress
@@ -18,31 +19,66 @@ if TYPE_CHECKING:
 
     from playpen_tui.selfplay import SelfPlay, Wish
 
+LIMITS = {"timeout": "timeout", "retries": "retries", "tokens": "max_tokens", "cost": "max_cost"}
+"""Fields of `Limits` and the options that name them."""
+PLANNED = {
+    "players": "--player",
+    "seats": "--seat",
+    "cross": "--cross",
+    "swap": "--swap",
+    "split": "--split",
+    "experiment": "--experiment",
+    "language": "--lang",
+    "episodes": "--episodes",
+    "per_instance": "--per-instance",
+    "seed": "--seed",
+    "protocol": "--protocol",
+    "shard": "--shard",
+    "assist": "--assist",
+    "no_record": "--no-record",
+}
+"""Options that say what is played: a run that is resumed has said it."""
+
+
+class Amount(click.FloatRange):
+    """A number from a range that is one: neither nan nor inf."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Fails as other types of options do."""
+        number = super().convert(value, param, ctx)
+        return number if math.isfinite(number) else self.fail(f"{value} is no number to keep to.", param, ctx)
+
 
 @click.command()
 @click.argument("games", nargs=-1)
 @click.option("--player", "players", multiple=True, help="Takes every free seat, with itself; may be repeated.")
 @click.option("--seat", "seats", multiple=True, metavar="ROLE=PLAYER", help="Who sits where; may be repeated.")
-@click.option("--cross", is_flag=True, help="All players with and against all, in every seat.")
-@click.option("--swap", is_flag=True, help="Play every table with everybody in every seat, too.")
+@click.option("--cross", is_flag=True, default=None, help="All players with and against all, in every seat.")
+@click.option("--swap", is_flag=True, default=None, help="Play every table with everybody in every seat, too.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="Instances of it [default: train].")
 @click.option("--experiment", help="Instances of this experiment.")
 @click.option("--lang", "language", help="Language of the games [default: en].")
 @click.option("--episodes", type=click.IntRange(1), help="How many in all [default: every instance once].")
 @click.option("--per-instance", type=click.IntRange(1), help="Siblings with the same instance and luck [default: 1].")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), help="Instances, luck and sampling [default: 0].")
-@click.option("--concurrency", type=click.IntRange(1, 4096), default=16, show_default=True, help="Matches at once.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 4096),
+    help="Matches at once; while some wait for a busy backend, up to 4 times as many are under way [default: 16].",
+)
 @click.option("--protocol", help="Decoding, instances and seats as a published evaluation had them: clembench-3.")
 @click.option(
     "--shard", metavar="I/N", help="Play only the I-th of N parts, for job arrays; join them with `db merge`."
 )
 @click.option("--assist/--no-assist", default=None, help="Help models to keep the form; is noted [default: no].")
-@click.option("--resume", metavar="RUN", help="Go on with a run: every planned episode exactly once.")
-@click.option("--timeout", type=click.FloatRange(0.01), help="Seconds for one reply [default: 300].")
+@click.option("--resume", metavar="RUN", help="Go on with a run, under its limits: every planned episode once.")
+@click.option("--timeout", type=Amount(0.01), help="Seconds for one reply [default: 300].")
 @click.option("--retries", type=click.IntRange(0, 20), help="Ask again after a passing failure [default: 2].")
 @click.option("--max-tokens", type=click.IntRange(1), help="Tokens that each player may use in all, in and out.")
-@click.option("--max-cost", type=click.FloatRange(0), help="US dollars that each player may cost (prices: registry).")
-@click.option("--no-record", is_flag=True, help="Keep nothing.")
+@click.option(
+    "--max-cost", type=Amount(0, min_open=True), help="US dollars that each player may cost (prices: registry)."
+)
+@click.option("--no-record", is_flag=True, default=None, help="Keep nothing.")
 @click.option("--plain", is_flag=True, help="Lines instead of a screen.")
 @json_option
 @db_option
@@ -64,32 +100,28 @@ def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **a
 
 def wished(asked: dict[str, Any]) -> Wish:
     """The wish that the options of a command say. Raises BadPlan and click.UsageError."""
-    from dataclasses import replace
-
-    from players.gate import Limits
     from players.plan import Plan, parse_shard, with_protocol
     from playpen_tui.selfplay import Wish
 
     games = tuple(dict.fromkeys(asked["games"]))
     if not games and not asked.get("resume"):
         raise click.UsageError("selfplay needs a GAME (`playpen-tui games` lists them), or --resume RUN")
-    limits = Limits()
-    for name, option in (
-        ("timeout", "timeout"),
-        ("retries", "retries"),
-        ("tokens", "max_tokens"),
-        ("cost", "max_cost"),
-    ):
-        if asked.get(option) is not None:
-            limits = replace(limits, **{name: asked[option]})
+    limits = {name: asked[option] for name, option in LIMITS.items() if asked.get(option) is not None}
+    seats = named_seats(asked["seats"])
+    if len(seats) < len(asked["seats"]):
+        roles = [seat.partition("=")[0] for seat in asked["seats"]]
+        twice = next(role for role in roles if roles.count(role) > 1)
+        raise click.UsageError(
+            f"--seat names {twice} twice: leave one out, or let players take it in turn with --cross"
+        )
     plan = None
     if games:
         plan = Plan(
             games=games,
             players=tuple(dict.fromkeys(asked["players"])),
-            seats=named_seats(asked["seats"]),
-            cross=asked["cross"],
-            swap=asked["swap"],
+            seats=seats,
+            cross=bool(asked["cross"]),
+            swap=bool(asked["swap"]),
             split=asked["split"] or "train",
             experiment=asked["experiment"],
             language=asked["language"] or "en",
@@ -101,8 +133,9 @@ def wished(asked: dict[str, Any]) -> Wish:
         )
         if asked["protocol"]:
             plan = with_protocol(plan, asked["protocol"])
-    elif given := [key for key in ("players", "seats", "split", "episodes", "seed", "shard", "protocol") if asked[key]]:
-        raise click.UsageError(f"--resume takes the run's own plan: leave out --{given[0].rstrip('s')}")
+    elif given := [option for key, option in PLANNED.items() if asked[key] not in (None, ())]:
+        typed = ["--no-assist" if option == "--assist" and not asked["assist"] else option for option in given]
+        raise click.UsageError(f"--resume takes the run's own plan: leave out {' and '.join(typed)}")
     return Wish(
         plan=plan,
         resume=asked.get("resume"),
@@ -114,7 +147,7 @@ def wished(asked: dict[str, Any]) -> Wish:
 
 async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
     """Play, with a line of progress on stderr. Returns the exit code."""
-    from playpen_tui.selfplay import line, open_selfplay
+    from playpen_tui.selfplay import budget, line, open_selfplay
     from playpen_tui.workbench import Workbench
 
     async with Workbench(path) as bench:
@@ -132,7 +165,10 @@ async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
         if sys.stderr.isatty():
             print(file=sys.stderr)
         go_on = f"playpen-tui selfplay --resume {opened.run_id}" + (f" --db {bench.named_db}" if bench.named_db else "")
-        left = tally.planned - tally.done
+        left, spent = tally.planned - tally.done, opened.spent
+        if wish.resume:  # the log keeps the limits that the run began with
+            named = {name: value for name, value in wish.limits.items() if spent is None or name != spent.spent}
+            go_on += "".join(f" --{LIMITS[name].replace('_', '-')} {value}" for name, value in named.items())
         if as_json:
             print_json({**document, "db": str(bench.path), "interrupted": bool(interrupts)})
         else:
@@ -141,7 +177,11 @@ async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
                 print(f"  {outcome}: {count:,}")
             for kind, count in document["errors"].items():
                 print(f"  could not go on, {kind}: {count:,}")
-        if left and wish.record:
+        if spent is not None:
+            words, option, above = budget(spent)
+            more = f"; {go_on} {option} N goes on, with N above {above}" if wish.record else ""
+            print(f"{words}; {left:,} of {tally.planned:,} are left{more}", file=sys.stderr)
+        elif left and wish.record:
             print(f"{left:,} of {tally.planned:,} are not finished; go on with: {go_on}", file=sys.stderr)
     return 130 if interrupts else 1 if left else 0
 

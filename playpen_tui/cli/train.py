@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from playpen_tui.cli.common import filters_named, full_runs, json_option, print_json
+from playpen_tui.cli.common import filters_named, full_runs, json_option, place, print_json
 from playpen_tui.cli.train_evaluate import evaluate_option, outcome
 from playpen_tui.cli.train_follow import follow
 from playpen_tui.plain_text import plain
@@ -59,11 +60,13 @@ def train(ctx: click.Context, filters: Filters, as_json: bool, **asked: Any) -> 
     from players.registry import Registry
     from playpen_tui import __version__
     from playpen_tui.cli.play import open_app
+    from store.connection import default_path
+    from store.errors import NoLog
     from store.filters import Filters
     from store.log import Log
     from training import launch
 
-    named = asked["from_db"] or (ctx.obj or {}).get("db")
+    named = place(ctx, asked["from_db"])
     registry = Registry.load()
     if asked["resume"]:
         ctx.exit(outcome(follow(Path(asked["resume"])), asked["evaluate"], as_json))
@@ -79,10 +82,20 @@ def train(ctx: click.Context, filters: Filters, as_json: bool, **asked: Any) -> 
     if not asked["name"]:
         raise click.UsageError("--name says what the result is called; it is missing")
     recipe = _recipe(asked)
+    given = ctx.get_parameter_source("method") is ParameterSource.COMMANDLINE
+    if given and recipe.method != asked["method"]:
+        raise click.UsageError(
+            f"--recipe {asked['recipe']} is for {recipe.method}, not for {asked['method']}: leave --method out, or "
+            "name another recipe"
+        )
     base = launch.base_of(asked["model"], registry)
-    if asked["name"] in registry.entries or asked["name"] == base.name:
-        raise click.UsageError(f"there is a model {asked['name']} already; take another --name, or remove it first")
-    out = Path(asked["out"] or Path("trainings") / asked["name"])
+    try:
+        name = launch.free_name(asked["name"], registry, base.name)
+    except ValueError as error:
+        raise click.UsageError(f"--name: {error}") from error
+    out = Path(asked["out"] or Path("trainings") / name)
+    if recipe.method != "grpo" and not (named or default_path()).exists():  # grpo can play from the catalog
+        raise NoLog(f"there is no log at {named or default_path()}; play a game first, or name another with --from-db")
     with Log.open(named) as log:
         filters = replace(full_runs(log, filters), splits=filters.splits or ("train",))
         if asked["dry_run"]:
@@ -90,7 +103,7 @@ def train(ctx: click.Context, filters: Filters, as_json: bool, **asked: Any) -> 
             found = {**built.facts, "preflight": launch.light(base, built, out)}
             _table(found) if not as_json else print_json(found)
             return
-        begun = launch.begin(log, recipe, filters, base, asked["name"], out, version=__version__)
+        begun = launch.begin(log, recipe, filters, base, name, out, version=__version__)
         _table({**begun.facts, "preflight": begun.light})
     if screen:
         from playpen_tui.messages import OpenTraining
@@ -119,9 +132,12 @@ def _recipe(asked: Mapping[str, Any]) -> Any:
 def _share(part: str) -> tuple[str, float]:
     name, _, share = part.partition("=")
     try:
-        return name.strip(), float(share)
+        found = name.strip(), float(share)
     except ValueError:
-        raise click.UsageError(f"--mix takes SPEAKER=SHARE,…, such as human=0.3,synthetic=0.7, not {part!r}") from None
+        found = "", 0.0
+    if found[0] not in ("human", "synthetic"):
+        raise click.UsageError(f"--mix takes SPEAKER=SHARE,…, such as human=0.3,synthetic=0.7, not {part!r}")
+    return found
 
 
 def _table(facts: Mapping[str, Any]) -> None:
@@ -130,7 +146,7 @@ def _table(facts: Mapping[str, Any]) -> None:
     def say(*words: object) -> None:
         print(plain(" ".join(str(word) for word in words)), file=sys.stderr)
 
-    say(f"{facts['rows']:,} rows from {facts['episodes']:,} episodes")
+    say(f"{facts['rows']:,} rows from {facts['used']:,} of the {facts['episodes']:,} episodes that fit")
     for speaker, counts in facts.get("speakers", {}).items():
         say(f"  {speaker}: {counts['turns']:,} trained turns ({counts['turns_share']:.0%}), {counts['rows']:,} rows")
     for cell, rows in {**facts.get("cells", {}), **facts.get("kinds", {}), **facts.get("labels", {})}.items():

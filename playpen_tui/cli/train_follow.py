@@ -65,11 +65,7 @@ def follow(out: Path, process: subprocess.Popen[bytes] | None = None, *, resume:
         **ended,
     }
     if ended["state"] in ("done", "stopped") and ended.get("steps"):
-        registry = Registry.load()
-        if told["name"] not in registry.entries:
-            about = told["base"]
-            base = launch.Base(about["name"], Path(about["path"]), about["adapter"], template=about.get("template", {}))
-            launch.register(registry, told["name"], base, out)
+        launch.settle(Registry.load(), told, out)
         document["player"] = told["name"]
     return document
 
@@ -82,9 +78,15 @@ def outcome(document: Mapping[str, Any], as_json: bool) -> int:
     elif state in ("failed", "diverged"):
         raise click.ClickException(plain(f"the training {state}: {document['why']}"))
     else:
-        loss = f"loss {document['first_loss']:.3f} to {document['last_loss']:.3f}, " if document.get("losses") else ""
-        steps, seconds = document.get("steps", 0), document.get("seconds", 0.0)
-        print(plain(f"{state}: {steps} steps in {seconds:.0f} s, {loss}{document['folder']}"))
+        name = "reward" if document.get("first_reward") is not None else "loss"
+        change = ""
+        if document.get("losses"):
+            change = f"{name} {document[f'first_{name}']:.3f} to {document[f'last_{name}']:.3f}, "
+        folder = document["folder"]
+        if "steps" in document:
+            print(plain(f"{state}: {document['steps']} steps in {document['seconds']:.0f} s, {change}{folder}"))
+        else:
+            print(plain(f"{state}: {document['why']}; playpen-tui train --resume {folder} goes on"))
         if "player" in document:
             print(plain(f"play it: playpen-tui play taboo --vs {document['player']}"))
     return 1 if state in ("failed", "diverged") else 0

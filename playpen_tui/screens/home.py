@@ -13,12 +13,13 @@ from textual.widgets import Static
 
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Differ, Go, Look, OpenTraining, Sit
+from playpen_tui.overview import Overview
 from playpen_tui.sitting import Setup
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.watching import Watch
 from playpen_tui.widgets.keys import KeyLine
-from playpen_tui.workbench import Overview, Workbench, described, expected
+from playpen_tui.workbench import Workbench, described, expected
 
 NAME = 14
 

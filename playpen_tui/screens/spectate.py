@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 
 from textual import events, work
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.content import Content
@@ -384,6 +385,8 @@ class SpectateScreen(TurnsScreen[None]):
             return False
         if action == "pause":
             return bool(self.stand.abilities & {"hold", "step"})
+        if action == "interrupt":
+            return isinstance(self.stand, LiveStand) and not self.stand.finished
         needs = {"stop_match": "stop", "seat": "seat", "choose": "seat", "bookmark": "bookmark", "resume": "resume"}
         needs |= dict.fromkeys(("step", "step_back", "to_end", "to_start", "faster", "slower"), "step")
         if action in needs:
@@ -459,7 +462,9 @@ class SpectateScreen(TurnsScreen[None]):
             return
         back = [(f"back:{role}", f"hand {role} back to who sat there") for role in stand.taken(watched)]
         roles = [
-            (f"take:{role}", f"{role}, where {watched.names.get(role, '–')} sits") for role in watched.match.game.roles
+            (f"take:{role}", f"{role}, where {'you sit' if who == 'you' else f'{who} sits'}")
+            for role in watched.match.game.roles
+            for who in (watched.names.get(role, "–"),)
         ]
         answer = await self.app.push_screen_wait(Choose("Which seat?", [*back, *roles]))
         if answer is None:
@@ -554,6 +559,21 @@ class SpectateScreen(TurnsScreen[None]):
             text = clean(as_text(watched.match, None if eyes == BOTH else eyes, watched.names), None)
             self.app.copy_to_clipboard(text)
             self.notify(f"copied {len(text.splitlines())} lines", markup=False, timeout=2)
+
+    def action_interrupt(self) -> None:
+        """The first lets matches under way end, the second stops them, as without a screen."""
+        if self.get_selected_text() or getattr(self.focused, "selected_text", ""):
+            raise SkipAction  # what is marked is copied
+        if not isinstance(self.stand, LiveStand):
+            return
+        scheduler = self.stand.played.scheduler
+        if scheduler.finishing:
+            scheduler.stop()
+            said = "stopped; what was said so far is in the log"
+        else:
+            scheduler.finish()
+            said = "no more matches begin, those under way will end; ctrl-c again stops at once"
+        self.notify(said, markup=False, timeout=6)
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_away(self) -> None:

@@ -173,10 +173,12 @@ class TrainwizardScreen(Telling):
         name = self.wish.name
         if not name:
             return "a name is missing: what the result shall be called"
-        if name in self.bench.registry.entries or name == self.wish.learner:
-            return f"there is a model {one_line(name, 60)} already; take another name"
-        if not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
-            return "a name has letters, digits and . _ - in it"
+        from training import launch
+
+        try:
+            launch.free_name(name, self.bench.registry, self.wish.learner)
+        except ValueError as error:
+            return one_line(str(error), 160)
         if (self._out(name) / "job.json").exists():
             return f"there is a training in {one_line(str(self._out(name)), 120)} already; take another name"
         return ""
@@ -293,7 +295,7 @@ def good(text: str) -> Content:
 def table(told: Mapping[str, Any], width: int) -> list[Content]:
     """The light table: what is trained, from whom it comes, and what is left out and why; in so many columns."""
     facts: Mapping[str, Any] = told["facts"]
-    lines = [good(f"{facts['rows']:,} rows from {facts['episodes']:,} episodes")]
+    lines = [good(f"{facts['rows']:,} rows from {facts.get('used', facts['episodes']):,} episodes")]
     about = str(told.get("recipe", {}).get("about", ""))
     if about:
         lines.append(Content.styled(f"  {one_line(about, 200)}", "$secondary"))

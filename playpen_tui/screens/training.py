@@ -67,6 +67,7 @@ class TrainingScreen(Telling):
         self._lines: list[_Line] = []
         self._asked = ""
         self._filtering = False
+        self._settled: tuple[str, int] | None = None
 
     def compose(self) -> ComposeResult:
         """Head, figures, curves, side list, keys."""
@@ -100,7 +101,10 @@ class TrainingScreen(Telling):
                     log = await self.bench.log()
                     self._watcher = await asyncio.to_thread(Watcher, log, self.training)
                 self.sight = await asyncio.to_thread(self._watcher.look)
-                if name := await asyncio.to_thread(trainings.settle, self.sight.row, self.bench.registry):
+                row = self.sight.row
+                stands = (row.state, row.progress.done if row.progress else 0)
+                settled, self._settled = self._settled == stands, stands  # weights are read whole, so not at every look
+                if not settled and (name := await asyncio.to_thread(trainings.settle, row, self.bench.registry)):
                     self.notify(f"{one_line(name, 60)} is a player now; e compares it with its base", markup=False)
                 trouble = ""
             except (ValueError, OSError, *expected()) as error:
@@ -141,7 +145,8 @@ class TrainingScreen(Telling):
 
     def _say_hint(self, sight: Sight) -> None:
         box = self.query_one("#hint", Static)
-        lines = [Content.styled(one_line(sight.why, 400), "$error")] if sight.why and sight.now != "stopped" else []
+        told = sight.why and not (sight.now == "stopped" and sight.why.startswith("stopped at"))
+        lines = [Content.styled(one_line(sight.why, 400), "$error")] if told else []
         if sight.hint:
             lines.append(
                 Content.styled("" if sight.now == "queued" else "what helps  ", "$secondary")
@@ -162,7 +167,7 @@ class TrainingScreen(Telling):
         put(self.query_one("#line", Static), line, layout=False)
 
     def _fill(self, sight: Sight) -> None:
-        """The side list; the cursor stays with its line."""
+        """The side list; the cursor stays with its line, or with the newest game."""
         room = 36 if self.size.width >= 100 else max(40, self.size.width - 6)
         lines = _side(sight, room)
         if len(lines) == len(self._lines) and all(
@@ -171,7 +176,8 @@ class TrainingScreen(Telling):
         ):
             return
         box = self.query_one(OptionList)
-        before = self.episode
+        newest = next((line.episode for line in self._lines if line.episode), "")
+        before = "" if self.episode == newest else self.episode  # on the newest game it goes on to the next newest
         self._lines = lines
         top = box.scroll_y
         box.clear_options()
@@ -356,6 +362,11 @@ class TrainingScreen(Telling):
         else:
             self.app.post_message(Go("back"))
 
+    @property
+    def _came_out(self) -> bool:
+        """Whether there is a result: of a training that was ended at once there is none."""
+        return self.sight is not None and self.sight.row.result is not None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with it now."""
         now = self.sight.now if self.sight is not None else None
@@ -365,7 +376,7 @@ class TrainingScreen(Telling):
             "save": lambda: now in ("running", "paused"),
             "kill": lambda: now in GOING,
             "resume": lambda: now in ("stopped", "crashed", "failed", "diverged"),
-            "evaluate": lambda: now in ("done", "stopped"),
+            "evaluate": lambda: now == "done" or (now == "stopped" and self._came_out),
             "watch": lambda: bool(self.episode),
             "read": lambda: bool(self.episode),
             "filter": lambda: not self._filtering,

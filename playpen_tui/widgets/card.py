@@ -31,6 +31,8 @@ WIDE = 50
 """Columns from which a board may be cut at half the card for the dialogue's sake."""
 SIDE_BY_SIDE = 64
 """Columns from which two seats stand beside each other."""
+TROUBLE = 3
+"""Lines that say why a match failed, at most."""
 
 
 def eyes_of(watched: Watched) -> list[str | None]:
@@ -199,6 +201,13 @@ def _beside(left: list[Content], right: list[Content], width: int) -> list[Conte
     return [a.pad_right(max(0, width - a.cell_length)) + Content("  ") + b for a, b in zip(*both, strict=True)]
 
 
+def _trouble(error: str, width: int, rows: int) -> list[Content]:
+    """What went wrong, in up to three lines where there are so many rows."""
+    most = max(1, min(TROUBLE, rows))
+    lines = textwrap.wrap(one_line(error, 300), max(8, width - 2), max_lines=most, placeholder=" …") or [""]
+    return [Content.styled(f"{'  ' if at else '⊘ '}{line}", "$error") for at, line in enumerate(lines)]
+
+
 def draw_card(watched: Watched, number: int | None, eyes: str | None, width: int, height: int) -> Content:
     """The whole card for this size."""
     now = watched.doing.clock()
@@ -210,7 +219,7 @@ def draw_card(watched: Watched, number: int | None, eyes: str | None, width: int
     if height < 8:
         seats = [Content("  ").join(seats)]
     if watched.error:
-        seats = [Content.styled(f"⊘ {one_line(watched.error, 300)}", "$error")]
+        seats = [Content("")]
     room = height - 1 - len(seats)
     if eyes == BOTH:
         roles = match.game.roles[:2]
@@ -223,6 +232,11 @@ def draw_card(watched: Watched, number: int | None, eyes: str | None, width: int
     else:
         body = _column(watched, eyes, width, room, False)
     body = body[:room]
+    while body and not body[-1].plain.strip():
+        body.pop()
+    if watched.error:
+        seats = _trouble(watched.error, width, room - len(body) + 1)
+        room = height - 1 - len(seats)
     body += [Content("")] * (room - len(body))
     rows = [title(watched, number, width), *body, *seats]
     return Content("\n").join(row.truncate(width, ellipsis=True) for row in rows)
@@ -247,10 +261,18 @@ class MatchCard(Static):
 
     DEFAULT_CSS = "MatchCard { width: 1fr; height: 1fr; padding: 0 1; text-wrap: nowrap; overflow: hidden; }"
 
+    _shown: tuple[Watched, int, str | None] | None = None
+
     def show(self, watched: Watched | None, number: int, eyes: str | None) -> None:
         """Draw this match, or an empty place."""
+        self._shown = None if watched is None else (watched, number, eyes)
         if watched is None:
             self.update("")
-            return
-        width, height = max(20, self.content_size.width), max(4, self.content_size.height)
-        put(self, draw_card(watched, number, eyes, width, height), layout=False)
+        else:
+            self.on_resize()
+
+    def on_resize(self) -> None:
+        """Draw it for this size; one that was hidden gets its size only after `show`."""
+        if self._shown is not None:
+            width, height = max(20, self.content_size.width), max(4, self.content_size.height)
+            put(self, draw_card(*self._shown, width, height), layout=False)

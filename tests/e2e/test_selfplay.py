@@ -96,15 +96,15 @@ def test_the_first_interrupt_lets_matches_end_and_says_how_to_go_on(home):
     assert rows(home, "SELECT state, done FROM progress") == [("stopped", document["done"])]
 
 
-def test_two_processes_on_one_run_do_nothing_twice(home):
-    process = start(home, "taboo", "--player", "bot", "--episodes", "400")
+def test_a_run_that_is_being_played_is_not_resumed_beside(home):
+    process = start(home, "taboo", "--player", "bot", "--episodes", "5000")
     wait_for(home, 20)
     run = rows(home, "SELECT id FROM runs")[0][0]
-    code, document, _ = selfplay(home, "--resume", run)
+    code, document, err = selfplay(home, "--resume", run)
+    process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert rows(home, "SELECT count(*) FROM results") == [(400,)]
-    assert code in (0, 1) and document["failed"] == 0
-    whole(home, 400)
+    assert code == 1 and not document and f"run {run} is being played right now, by process {process.pid}" in err
+    assert rows(home, "SELECT count(*) FROM episodes") == rows(home, "SELECT count(*) FROM results")
 
 
 def test_shards_in_one_file_are_the_whole_plan(home):

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from evaluation.crossplay import frozen_curve, matrix
-from evaluation.ratings import POINTS, Comparison, Disconnected, comparisons, components, fit, rate, solve
+from evaluation.ratings import POINTS, CannotRate, Comparison, Disconnected, comparisons, components, fit, rate, solve
 from store.records import OutcomeRow
 
 
@@ -119,7 +119,7 @@ def test_players_who_never_met_are_not_ranked():
     with pytest.raises(Disconnected, match=r"c, d, e \| a, b") as caught:
         rate(apart)
     assert "--player c --player a --cross" in str(caught.value) and caught.value.groups[1] == ["a", "b"]
-    with pytest.raises(ValueError, match="nothing can be compared"):
+    with pytest.raises(CannotRate, match="nothing can be compared"):
         rate([])
     assert components(["a", "b", "z"], apart[:1]) == [["a", "b"], ["z"]]
 

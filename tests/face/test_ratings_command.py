@@ -7,7 +7,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from evaluation.ratings import Ratings
 from playpen_tui.cli import cli
+from playpen_tui.cli.errors import sentence
+from playpen_tui.cli.ratings import _print_ratings
 
 
 @pytest.fixture(scope="module")
@@ -51,4 +54,30 @@ def test_what_cannot_be_said_is_a_sentence(log, tmp_path):
     assert "belong together" in run(log, "--frozen", "bot").output
     assert "no finished episodes" in run(log, "--game", "wordle").output
     nobody = run(log, "--frozen", "bot:competent", "--curve", "nobody")
-    assert nobody.exit_code != 0 and "nobody never played with bot:competent" in str(nobody.exception)
+    assert sentence(nobody.exception) == (
+        "nobody never played with bot:competent; `playpen-tui selfplay` lets it, by --seat",
+        1,
+    )
+
+
+def test_refusals_are_not_called_a_fault_of_ours(log, tmp_path):
+    """`ratings` where nobody met, of no such day and of no such game: a sentence each, as `compare` has it."""
+    alone = tmp_path / "alone.sqlite"
+    CliRunner().invoke(cli, ["selfplay", "taboo", "--player", "bot", "--episodes", "2", "--db", str(alone), "--json"])
+    text, code = sentence(run(alone).exception)
+    assert text.startswith("nothing can be compared") and code == 1
+    text, code = sentence(run(log, "--since", "foo").exception)
+    assert text.startswith("'foo' is no day or time") and code == 2
+    text, code = sentence(run(log, "--game", "taboo", "--game", "nosuch").exception)
+    assert "nosuch" in text and "fault of ours" not in text and code == 2
+
+
+def test_bot_alone_is_the_competent_one(log):
+    assert "beside bot:competent" in run(log, "--frozen", "bot", "--curve", "bot:random").output
+    told = CliRunner().invoke(cli, ["compare", "bot", "bot:random", "--plain", "--db", str(log)])
+    assert told.output.startswith("bot:competent against bot:random"), told.output
+
+
+def test_one_comparison_is_not_several(capsys):
+    _print_ratings(Ratings((), None, 0.0, 1, 1, ()), ["wordle"], 1)
+    assert capsys.readouterr().out.startswith("1 episode of wordle: 1 comparison on 1 instance\n")

@@ -56,11 +56,18 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(log):
         (["--name", "smollm2"], 2, "there is a model smollm2 already"),
         (["--name", "x", "--recipe", "smok"], 1, "no recipe 'smok'; did you mean"),
         (["--name", "x", "--mix", "human=half"], 2, "--mix takes SPEAKER=SHARE"),
+        (["--name", "x", "--mix", "dogs=1"], 2, "--mix takes SPEAKER=SHARE"),
         (["--name", "x", "--mix", "human=0.5,synthetic=0.5"], 1, "the mix wants 50% human turns"),
         (["--name", "x", "--game", "wordle"], 1, "nothing is left to train on: 0 episodes fit"),
         (["--name", "x", "--model", "nobody"], 2, "no player 'nobody'"),
         (["--name", "x", "--model", "openai:gpt"], 2, "no player 'openai:gpt'"),
         (["--resume", "nowhere"], 2, "holds no training"),
+        (["--name", "bot"], 2, "already names a player of another kind"),
+        (["--name", "x", "--model", "bot"], 1, "bot has no weights to train"),
+        (["--name", "x", "--method", "dpo", "--recipe", "smoke-sft"], 2, "is for sft, not for dpo: leave --method out"),
+        (["--name", "x", "--split", "validation"], 1, "instances of validation are kept from training"),
+        (["--name", "x", "--where", "foo bar", "--recipe", "smoke"], 2, "foo bar"),
+        (["--name", "x", "--out", "/proc/none", "--recipe", "smoke"], 1, "name another folder with --out"),
         (
             ["--name", "x", "--report-to", "trackio", "--recipe", "smoke"],
             1,
@@ -73,6 +80,11 @@ def test_what_will_not_do_is_one_sentence(log, words, code, told):
     ran = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == code, ran.stderr
     assert told in ran.stderr and len(ran.stderr.strip().splitlines()) == 1, ran.stderr
+
+
+def test_a_log_that_is_not_there_is_not_made(tmp_path):
+    ran = run(tmp_path / "none.sqlite", "--name", "x")
+    assert "there is no log at" in str(ran.exception) and not (tmp_path / "none.sqlite").exists()
 
 
 def test_labels_of_one_kind_only(log, tmp_path):

@@ -16,7 +16,10 @@ from games.engine import Message
 from players.backends.chat import ChatClient, endpoint, is_loopback, request
 from players.backends.errors import Trouble, Where, retry_after, sentence
 from players.backends.thinking import Splitter
-from players.base import PlayerError, Restart, Thinking, Token
+from players.base import Ask, Identity, PlayerError, Restart, Thinking, Token
+from players.gate import PASSING, Limits
+from players.model import ModelPlayer
+from players.scheduler import Scheduler
 
 HELLO = (Message("system", "be brief"), Message("user", "say hello"))
 KEY = "sk-very-secret-0123456789"
@@ -379,9 +382,46 @@ async def test_garbage_in_a_stream_is_a_broken_stream(server, heard, line):
 
 
 async def test_a_page_instead_of_a_stream_is_no_reply(server, heard):
+    """Whoever named the wrong address is told so at once: no gate asks again for what is not found."""
     server.scripts["m"] = lambda reply: reply.status(200, "<html>welcome</html>")
     error = await failure(client(server), heard)
-    assert error.kind == "broken_stream" and "html" not in error.message
+    assert error.kind == "not_found" and error.kind not in PASSING and server.count("m") == len(heard.calls) == 1
+    assert error.message == (
+        f"127.0.0.1:{server.port} sent an answer that cannot be read, it does not speak the OpenAI protocol:"
+        " check base_url"
+    )
+
+
+async def test_a_redirect_is_named_and_not_followed(server, heard):
+    elsewhere = "http://elsewhere.example/v1/chat/completions"
+    server.scripts["m"] = lambda reply: reply.status(307, "", {"location": elsewhere})
+    error = await failure(client(server), heard)
+    assert error.kind == "not_found" and server.count("m") == 1
+    assert elsewhere in error.message and "307" in error.message and "check base_url" in error.message
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+async def test_behind_a_gate_only_the_gate_asks_again(server, match, retries):
+    """`--retries 0` asks once, and a server that hangs up every time is not called silent."""
+    server.scripts["m"] = lambda reply: reply.reset()
+    limits = Limits(retries=retries, timeout=4.0, backoff=0.01)
+    player = ModelPlayer(Identity("model", "m"), ChatClient(server.url, "m", timeout=4.0), owner=True)
+    gated = Scheduler([], None, limits=limits).gated(player)
+    with pytest.raises(PlayerError, match="closed the connection") as caught:
+        await gated.speak(HELLO, Ask(match.view("first")))
+    await player.aclose()
+    assert caught.value.kind == "broken_stream" and server.count("m") == retries + 1
+
+
+async def test_a_server_is_left_alone_as_long_as_it_asks(server, heard):
+    """Also where somebody else does the asking again, and by every request."""
+    server.scripts["m"] = lambda reply: reply.say("x") if reply.number else reply.error(429, "", {"retry-after": "0.3"})
+    chat = client(server, max_retries=0)
+    with pytest.raises(PlayerError):
+        await chat.complete(HELLO, {}, role="first", emit=heard)
+    began = time.perf_counter()
+    assert (await ask(chat, heard)).text == "x" and time.perf_counter() - began > 0.2
+    assert any(isinstance(event, Thinking) and "as the server wishes" in event.note for event in heard)
 
 
 async def test_an_error_inside_a_stream(server, heard):

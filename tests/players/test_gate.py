@@ -218,3 +218,15 @@ async def test_a_gated_player_is_the_player(ask):
     gated = Gated(player, Gate("m"))
     assert gated.identity is player.identity and not gated.assist
     assert (await gated.speak((), ask)).text == "SAY: a"
+
+
+def test_what_was_used_before_counts_for_the_budget_alone():
+    gate = Gate("m", Limits(tokens=300), price=(10.0, 50.0))
+    gate.before["m"] = (200, 99)
+    assert gate.tokens == 299 and not gate.spent
+    gate.before["m tuned"] = (1, 0)
+    assert gate.spent == "tokens" and gate.shut and gate.used.tokens_in == 0
+    assert gate.cost == pytest.approx((201 * 10 + 99 * 50) / 1e6)
+    dear = Gate("m", Limits(cost=0.001), price=(10.0, 50.0))
+    dear.before["m"] = (0, 20)
+    assert dear.spent == "cost"

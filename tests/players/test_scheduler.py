@@ -224,6 +224,19 @@ async def test_a_budget_stops_the_run_and_what_is_left_is_counted(setup):
     assert (tally.tokens_in, tally.tokens_out) == (120, 60) and tally.cost is None
 
 
+async def test_a_budget_that_was_spent_before_keeps_its_jobs_from_beginning(setup):
+    limits = Limits(parallel=1, tokens=100)
+    tables = [("spent", "b")] * 3 + [("b", "b")] * 2
+    scheduler, cast, _ = setup({"spent": prompt, "b": prompt}, tables, limits=limits, used={"spent": (60, 40)})
+    for job in scheduler._jobs:
+        for role, spec in job.seats.items():
+            await scheduler.seated(spec, job, role)
+    assert scheduler.playable
+    tally = await scheduler.run()
+    assert (tally.done, tally.failed, tally.left) == (2, 0, 3) and cast["spent"].asked == 0 and not scheduler.playable
+    assert tally.tokens_in == 0
+
+
 async def test_somebody_elses_episode_is_passed_over_and_a_full_disk_ends_the_run(setup):
     class Taken(Exception):
         pass

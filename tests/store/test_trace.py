@@ -161,3 +161,15 @@ async def test_a_name_with_several_settings_is_the_model_without_any(log, whole)
 
     log.write(write)
     assert Trace(log.reader).find("eve").id == "p2"
+
+
+async def test_a_name_with_several_revisions_is_what_came_out_of_its_training_last(log, whole):
+    def write(db):
+        for id in ("p1", "p2"):
+            db.execute("INSERT INTO players VALUES (?, 'model', 'eve', ?, '', '{}')", (id, f"revision of {id}"))
+
+    log.write(write)
+    with pytest.raises(Unknown, match="type more of it"):
+        Trace(log.reader).find("eve")
+    log.write(lambda db: db.execute("UPDATE trainings SET result_player_id = 'p2'"))
+    assert Trace(log.reader).find("eve").id == "p2"

@@ -104,11 +104,15 @@ def test_killed_in_the_middle_and_resumed_the_curve_is_the_same(begin, played):
     last = common.last_checkpoint(out / "checkpoints")
     assert last is not None and last.name != "checkpoint-20"
     (out / "checkpoints" / "checkpoint-99").mkdir()  # as a process leaves it that dies while it saves
+    began = time.monotonic()
     ended = Job(out).run()
+    assert 0 < ended["seconds"] - row.progress.seconds < time.monotonic() - began  # both pieces count
     assert ended["losses"] == pytest.approx(straight, rel=1e-5)
     assert whole(played) == ["done", "done"]
     with Log.open(played, readonly=True) as log:
         curve = trainings.curves(log, row.id)["loss"]
+        after = trainings.get(log, row.id).progress
+    assert after is not None and after.seconds > row.progress.seconds and after.tokens_in > row.progress.tokens_in
     assert [step for step, _ in curve] == list(range(1, 21))
     assert [value for _, value in curve] == pytest.approx(straight, rel=1e-5)
 

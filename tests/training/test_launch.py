@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,65 @@ def test_orders_go_only_to_those_that_go_on(begin, played):
         trainings.end(log, row.id, "done")
         with pytest.raises(launch.CannotTrain, match="is done and obeys no orders"):
             launch.tell(log, trainings.get(log, row.id), "stop")
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("torch")
+def test_what_is_finished_is_not_begun_again(begin, played):
+    out = begin()
+    with Log.open(played) as log:
+        (row,) = trainings.recent(log)
+        trainings.end(log, row.id, "done")
+        with pytest.raises(launch.CannotTrain, match=r"is finished.* `train --model bars --name …` goes on"):
+            launch.resume(log, trainings.get(log, row.id), out)
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return Registry.load()
+
+
+TAKEN = ["bot", "human", "../x", "a/b", "x y", "s1@6", ".x", "x?temperature=0", "taken", "base"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_name_must_be_free_and_mean_nobody_else(registry, name):
+    registry.entries["taken"] = ModelEntry("taken", "transformers", "/somewhere")
+    with pytest.raises(ValueError, match=r"already|letters, digits"):
+        launch.free_name(name, registry, "base")
+    assert launch.free_name("taboo-sft.2", registry, "base") == "taboo-sft.2"
+
+
+def test_what_came_out_later_becomes_the_player(registry, tmp_path):
+    """A training that was stopped, registered and resumed: the player is who came out last, and keeps what was set."""
+    told = {"name": "bars", "base": {"name": "tiny", "path": str(tmp_path), "adapter": ""}}
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "adapter_model.safetensors").write_bytes(b"first")
+    assert launch.settle(registry, told, out) == "bars" and launch.settle(registry, told, out) == ""
+    first = registry.entries["bars"].revision
+    registry.add(replace(registry.entries["bars"], description="my own words"))
+    (out / "adapter_model.safetensors").write_bytes(b"second")
+    assert launch.settle(registry, told, out) == "bars"
+    entry = Registry.load().entries["bars"]
+    assert entry.revision != first and entry.description == "my own words"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "adapter_model.safetensors").write_bytes(b"third")
+    assert launch.settle(registry, told, tmp_path / "other") == ""  # somebody else has the name
+
+
+def test_the_last_words_are_those_since_it_was_started_last(tmp_path):
+    file = tmp_path / "job.log"
+    file.write_text(f"{launch.BEGUN}1\nMemoryError\n{launch.BEGUN}2\nbar 10%\rbar 100%\nfine\n")
+    assert launch.last_words(tmp_path) == "2\nbar 100%\nfine"
+    assert launch.last_words(tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize("name", ["bot", "bot:random", "human"])
+def test_who_has_no_weights_is_told_so(registry, name):
+    with pytest.raises(launch.CannotTrain, match="has no weights to train"):
+        launch.base_of(name, registry)
 
 
 def test_every_state_that_needs_something_has_a_hint():

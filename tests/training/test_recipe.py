@@ -37,6 +37,13 @@ def test_a_file_of_ones_own(tmp_path):
         ({"lora": {"embeddings": True}}, "lora.embeddings"),
         ({"selection": {"mix": {"human": 0.5}}}, "must add up to 1"),
         ({"method": "ppo"}, "method"),
+        ({"steps": {"learnin_rate": 1}}, "steps.learnin_rate: there is no such field; did you mean learning_rate"),
+        ({"stepz": {}}, "stepz: there is no such field; did you mean steps"),
+        ({"steps": {"seed": -1}}, "steps.seed"),
+        ({"steps": {"learning_rate": float("inf")}}, "steps.learning_rate"),
+        ({"machine": {"threads": 0}}, "machine.threads"),
+        ({"check": {"held_out": ["tabo"]}}, "check: no game 'tabo'; did you mean taboo"),
+        ({"method": "dpo", "selection": {"mix": {"human": 1.0}}}, r"a mix .* chooses turns for sft, and this is dpo"),
     ],
 )
 def test_what_will_not_do_is_named(data, told):

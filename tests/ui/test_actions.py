@@ -150,10 +150,10 @@ def test_no_key_means_two_things_in_one_place():
     offered_in_turn = {
         "play": {"escape"},
         "models": {"escape"},
-        "spectate": {"z", "escape"},
+        "spectate": {"z", "escape", "ctrl+c"},
         "turn": {"j"},
         "annotate": {"d"},
-    }  # stop or leave; open, or back to all; words of an item, or what is disputed where there is none
+    }  # stop or leave; open, or back to all; end, or copy; words of an item, or what is disputed where there is none
     for place in DOERS:
         keys = Counter(key for action in of(place) for key in action.keys.split(","))
         double = {key for key, count in keys.items() if count > 1}

@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 
 from playpen_tui import workbench
+from playpen_tui.overview import Overview, Recent, Unfinished, when
 from playpen_tui.sitting import Setup
-from playpen_tui.workbench import Overview, Recent, Unfinished, when
 
 
 async def finished(stage, setup: Setup) -> None:

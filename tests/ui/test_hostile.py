@@ -24,11 +24,11 @@ from textual import events
 
 from games import catalog
 from playpen_tui.messages import Find
+from playpen_tui.overview import Overview, Recent, Unfinished
 from playpen_tui.screens.dialogs import TextDialog
 from playpen_tui.sitting import Setup
 from playpen_tui.text import clean, one_line
 from playpen_tui.widgets.dialogue import Dialogue
-from playpen_tui.workbench import Overview, Recent, Unfinished
 
 GAMES = Path(__file__).parents[1] / "hostile_games"
 MODEL = "scripted"

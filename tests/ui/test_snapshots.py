@@ -13,9 +13,9 @@ from textual.widgets import Input
 
 from players.base import PlayerError
 from playpen_tui.app import PlaypenApp
+from playpen_tui.overview import Overview, Recent, Unfinished
 from playpen_tui.sitting import Setup
 from playpen_tui.widgets.seats import Seats
-from playpen_tui.workbench import Overview, Recent, Unfinished
 
 MODEL = "scripted"
 WIDE, SMALL = (120, 36), (80, 24)

@@ -72,7 +72,7 @@ async def test_a_match_is_opened_by_its_number_and_closed_again(stage, slow):
         await look(stage, live("taboo", "referencegame"))
         await stage.sees("1 Taboo", "2 Reference game", "0 of 4 done")
         stage.press("2")
-        await stage.sees("z all", "First")
+        await stage.sees("esc all", "First")
         assert stage.screen._open is stage.screen._shown[1]
         stage.press("z")
         await stage.sees("1 Taboo")
@@ -117,7 +117,7 @@ async def test_a_match_is_held_and_stopped_and_stays_in_the_log(stage, slow):
         await look(stage, live("taboo", episodes=2))
         await stage.sees("0 of 2 done")
         stage.press("1")
-        await stage.sees("z all")
+        await stage.sees("esc all")
         stage.press("p")
         await stage.sees("paused")
         lane = stage.screen._open.lane
@@ -297,7 +297,7 @@ async def test_nothing_moves_in_a_held_picture_and_what_came_is_counted(stage):
         left = before.replace("held, 0 turns since", "held, 2 turns since")
         assert stage.text == left and "guess 3 of 6" not in stage.text
         stage.press("1")  # opened, it is still the moment that was held
-        await stage.sees("z all", "held, 2 turns since", "guess 2 of 6")
+        await stage.sees("esc all", "held, 2 turns since", "guess 2 of 6")
         assert "slate" not in stage.text
         stage.press("space")
         await stage.sees("guess 3 of 6", "slate")
@@ -319,12 +319,78 @@ async def test_a_step_lets_the_picture_go(stage):
         assert "held" not in stage.text
 
 
+@SIZES
+async def test_both_seats_are_drawn_at_full_size_where_nothing_ticks(stage, size):
+    """A paused replay, and a run that is watched through the file: nobody paints again until something happens."""
+    game = catalog.get("taboo")
+    match = Match.new(game, catalog.instances(game)[0], 1).play("CLUE: zebra crossing")
+    shown = Watched("x", match, {"describer": "a", "guesser": "b"}, steps=[match], running=False)
+    async with stage.open(size=size):
+        stage.app.push_screen(SpectateScreen(stage.bench, ReplayStand([shown])))
+        await stage.until(lambda: bool(getattr(stage.screen, "_open", None)), "the match")
+        stage.press("v", "v", "v")
+        await stage.sees("eyes: both seats")
+        await stage.settle()
+        heads = [line.split() for line in stage.text.split("\n")]
+        assert ["describer", "guesser"] in heads and stage.text.count("zebra crossing") == 2, stage.text
+
+
+async def test_ctrl_c_ends_a_run_in_two_steps(stage, slow):
+    """As the help of `selfplay` says: the first lets what is under way end, the second stops at once."""
+    async with stage.open():
+        await look(stage, live("taboo", episodes=40))
+        await stage.sees("0 of 40 done")
+        scheduler = stage.app.live.played.scheduler
+        stage.press("ctrl+c")
+        await stage.until(lambda: scheduler.finishing, "the end of beginnings")
+        await stage.until(lambda: "ctrl-c again stops at once" in stage.notes, "what a second one does")
+        assert scheduler.tally.running == 4 and not stage.app.live.finished
+        stage.press("ctrl+c")
+        await stage.until(lambda: stage.app.live.finished, "the stop")
+        assert stage.bench.rows("SELECT count(*), (SELECT count(*) FROM results) FROM episodes") == [(4, 0)]
+
+
+async def test_after_the_first_ctrl_c_matches_end(stage, slow):
+    async with stage.open():
+        await look(stage, live("taboo", episodes=40))
+        await stage.sees("0 of 40 done")
+        stage.press("ctrl+c")
+        await stage.until(lambda: stage.app.live.played.scheduler.finishing, "the end of beginnings")
+        slow.go.set()
+        await stage.until(lambda: stage.app.live.finished, "the end")
+        assert stage.bench.rows("SELECT count(*) FROM results") == [(4,)]
+
+
+async def test_whoever_writes_at_a_seat_sees_keys_that_work_there(stage, slow):
+    async with stage.open():
+        await look(stage, live("taboo", episodes=2))
+        await stage.sees("1-8 open")
+        stage.press("1")
+        await stage.sees("esc all")
+        stage.press("t")
+        await stage.sees("Which seat?")
+        stage.press("enter")
+        await stage.sees("Who takes describer?")
+        stage.press("enter")
+        await stage.to("SpectateScreen")
+        await stage.until(lambda: stage.screen.query_one(Composer).display, "the writing line")
+        await stage.settle()
+        foot = stage.text.split("\n")[-1]
+        assert "esc all" in foot and "z all" not in foot and "t seat" not in foot, foot
+        stage.press("escape")
+        await stage.sees("1-8 open")
+        stage.press("1", "t")
+        await stage.sees("describer, where you sit")
+        assert "you sits" not in stage.text
+        slow.go.set()
+
+
 async def test_eyes_of_all_go_on_after_one_had_its_own(stage, slow):
     async with stage.open():
         await look(stage, live("taboo", episodes=2))
         await stage.sees("1-8 open", "eyes: game master")
         stage.press("1")
-        await stage.sees("z all")
+        await stage.sees("esc all")
         stage.press("v")
         await stage.sees("eyes: describer")
         stage.press("z")
@@ -428,6 +494,17 @@ def test_a_card_does_not_say_twice_what_the_dialogue_says():
     match = Match.new(game, catalog.instances(game)[0], 1).play("CLUE: zebra crossing")
     for width, height in ((37, 9), (57, 10), (110, 30)):
         assert draw_card(Watched("x", match, {}), 1, None, width, height).plain.count("zebra") == 1
+
+
+def test_a_failed_card_says_why_in_full_where_there_is_room():
+    game = catalog.get("taboo")
+    match = Match.new(game, catalog.instances(game)[0], 1)
+    why = "smollm2 said nothing within 4 s and was not to be reached after that: give it longer, or resume"
+    failed = Watched("x", match, {}, state="failed", error=why)
+    roomy = draw_card(failed, 1, None, 57, 20).plain.split("\n")
+    assert len(roomy) == 20 and " ".join(" ".join(roomy[-2:]).split()) == f"⊘ {why}"
+    tight = draw_card(failed, 1, None, 37, 4).plain.split("\n")
+    assert len(tight) == 4 and tight[-1].startswith("⊘ smollm2") and tight[-1].endswith("…")
 
 
 def watched(key, ended=None) -> Watched:

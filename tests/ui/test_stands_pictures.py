@@ -123,7 +123,7 @@ async def nothing(stage) -> None:
 
 async def opened(stage) -> None:
     stage.press("1")
-    await stage.sees("z all")
+    await stage.sees("esc all")
 
 
 async def both(stage) -> None:

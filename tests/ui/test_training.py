@@ -161,7 +161,7 @@ async def test_killing_asks_first(stage, log, tmp_path):
         await stage.sees("yes, end it now")
         stage.press("down", "enter")
         await stage.until(lambda: process.returncode is not None, "its end")
-        await stage.sees("✗ failed", "it was ended on request")
+        await stage.sees("■ stopped", "ended on request at step", "r resume")
 
 
 async def test_resume_starts_its_process_again(stage, log, tmp_path, monkeypatch):
@@ -263,8 +263,8 @@ async def test_what_came_out_becomes_a_player(stage, log, tmp_path):
     id = trained.train(log, tmp_path, steps=60)
     out = tmp_path / "trainings/bars"
     (tmp_path / "base").mkdir()
-    about = {"training": id, "base": {"name": "smollm2", "path": str(tmp_path / "base"), "adapter": ""}}
-    (out / "job.json").write_text(json.dumps(about))
+    base = {"name": "smollm2", "path": str(tmp_path / "base"), "adapter": ""}
+    (out / "job.json").write_text(json.dumps({"training": id, "name": "bars", "base": base}))
     (out / "adapter_model.safetensors").write_bytes(b"weights")
     stored.end(log, id, "done", Identity("model", "bars", "r", str(out), {}))
     async with stage.open():
@@ -434,6 +434,9 @@ def test_every_state_has_a_glyph_a_word_and_where_it_went_wrong_a_hint():
         assert trainings.hint(now, "", ())
     assert "steps.batch" in trainings.hint("failed", "", ["RuntimeError: not enough memory"])
     assert not trainings.hint("running", "", ["out of memory"])
+    quiet = ["Failed to load CPU gemm_4bit_forward from kernels-community: No module named 'kernels'"]
+    assert "install" not in trainings.hint("crashed", "", quiet) and "r goes on" in trainings.hint("crashed", "", quiet)
+    assert "install" in trainings.hint("failed", "training needs trl: pip install it", ())
 
 
 def test_what_is_left_follows_the_pace(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from players.base import Identity
-from playpen_tui import beginning, trainings, workbench
+from playpen_tui import beginning, overview, trainings
 from playpen_tui.app import PlaypenApp
 from playpen_tui.beginning import CannotCount, Wish
 from playpen_tui.messages import Go, NewTraining, OpenTraining
@@ -125,7 +125,7 @@ def test_looks_as_it_did(stage, snap_compare, monkeypatch, tmp_path, scene, size
     monkeypatch.setattr(beginning, "ask", ask)
     monkeypatch.setattr(trainings, "started", lambda row: "10:41")
     monkeypatch.setattr(trainings, "heartbeat", lambda row: "heartbeat 2 s ago")
-    monkeypatch.setattr(workbench, "when", lambda moment: "10:41")
+    monkeypatch.setattr(overview, "when", lambda moment: "10:41")
     monkeypatch.setattr(stored, "SILENCE", 1e9)
     monkeypatch.setattr(stored.state_of, "__defaults__", (1e9,))
 
