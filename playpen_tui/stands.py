@@ -107,6 +107,18 @@ class LiveStand(Listeners):
         assert watched.lane is not None
         watched.lane.stop()
 
+    def wait(self, watched: Watched) -> bool:
+        """Hold a match that plays until `go_on`; whether it did."""
+        if watched.lane is None or watched.lane.state != "playing":
+            return False
+        watched.lane.hold()
+        return True
+
+    def go_on(self, watched: Watched) -> None:
+        """Let a match that is held go on."""
+        assert watched.lane is not None
+        watched.lane.go_on()
+
     async def seat(self, watched: Watched, role: Role, spec: str) -> None:
         """Give a seat to another player, at once. Raises PlayerError and the like for one that is not there."""
         assert watched.lane is not None

@@ -71,7 +71,7 @@ class Amount(click.FloatRange):
     "--shard", metavar="I/N", help="Play only the I-th of N parts, for job arrays; join them with `db merge`."
 )
 @click.option("--assist/--no-assist", default=None, help="Help models to keep the form; is noted [default: no].")
-@click.option("--resume", metavar="RUN", help="Go on with a run, under its limits: every planned episode once.")
+@click.option("--resume", metavar="RUN", help="Go on with a run, or `last`, under its limits: every episode once.")
 @click.option("--timeout", type=Amount(0.01), help="Seconds for one reply [default: 300].")
 @click.option("--retries", type=click.IntRange(0, 20), help="Ask again after a passing failure [default: 2].")
 @click.option("--max-tokens", type=click.IntRange(1), help="Tokens that each player may use in all, in and out.")
@@ -88,8 +88,12 @@ def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **a
 
     Ctrl-C lets the matches under way end, a second one stops at once; `--resume RUN` goes on.
     """
-    wish = wished(asked)
     path = place(ctx, db)
+    if asked["resume"] == "last":
+        from playpen_tui.cli.spectate import latest
+
+        asked["resume"] = latest(path)
+    wish = wished(asked)
     if not (plain or as_json) and sys.stdout.isatty() and sys.stdin.isatty():
         from playpen_tui.cli.play import open_app
         from playpen_tui.watching import Watch

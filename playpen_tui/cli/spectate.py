@@ -63,7 +63,7 @@ def spectate(
         none = dict.fromkeys(("swap", "experiment", "per_instance", "protocol", "shard", "no_record"))
         watch = Watch(wish=wished({**none, **asked}))
     elif run is not None:
-        watch = Watch(run=_latest(path) if run == "last" else run)
+        watch = Watch(run=latest(path) if run == "last" else run)
     else:
         watch = Watch(episodes=episodes_named[:8])
     if plain or as_json:
@@ -103,7 +103,8 @@ def _list(path: Path | None, plain: bool, as_json: bool) -> int:
     return 0
 
 
-def _latest(path: Path | None) -> str:
+def latest(path: Path | None) -> str:
+    """The id of the self-play that began last. Raises UnknownRun, LogError."""
     from store.errors import UnknownRun
     from store.log import Log
 

@@ -456,10 +456,18 @@ class SpectateScreen(TurnsScreen[None]):
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_seat(self) -> None:
-        """Take a seat in mid-game, for yourself or another player, or hand it back."""
+        """Take a seat in mid-game, for yourself or another player, or hand it back; the match waits meanwhile."""
         stand, watched = self.stand, self._at
         if not isinstance(stand, LiveStand) or watched is None or watched.over:
             return
+        waits = stand.wait(watched)
+        try:
+            await self._change_hands(stand, watched)
+        finally:
+            if waits:
+                stand.go_on(watched)
+
+    async def _change_hands(self, stand: LiveStand, watched: Watched) -> None:
         back = [(f"back:{role}", f"hand {role} back to who sat there") for role in stand.taken(watched)]
         roles = [
             (f"take:{role}", f"{role}, where {'you sit' if who == 'you' else f'{who} sits'}")
@@ -477,7 +485,10 @@ class SpectateScreen(TurnsScreen[None]):
         people = [(HUMAN, "you, here and now")]
         others = in_columns([one for one in await self.bench.partners() if one[0] != HUMAN])
         spec = await self.app.push_screen_wait(Choose(f"Who takes {one_line(role)}?", [*people, *others]))
-        if spec is None or watched.over or (spec == HUMAN and not await self._may_record()):
+        if spec is None or (spec == HUMAN and not await self._may_record()):
+            return
+        if watched.over:
+            self.notify("the match was over before the seat changed hands", markup=False)
             return
         try:
             await stand.seat(watched, role, spec)

@@ -79,6 +79,7 @@ def test_a_budget_that_ends_a_run_is_named_and_holds_over_a_resume(server, seats
     document = json.loads(last.stdout)
     assert last.exit_code == 0 and document["done"] == 16 and document["stopped_by"] is None
     assert run(*resume).exit_code == 0  # there is nothing left that would need a budget
+    assert json.loads(run("--resume", "last").stdout)["run"] == document["run"]
 
 
 def test_plain_lines_say_that_the_budget_is_spent(seats):

@@ -139,6 +139,12 @@ async def test_a_seat_is_taken_played_and_handed_back_and_the_log_says_so(stage,
         await stage.sees("without")
         stage.press("t")
         await stage.sees("Which seat?", "describer, where bot:competent sits")
+        (match,) = stage.app.live.offered()
+        assert match.lane.state == "held"  # it waits for whoever chooses, and goes on when they have
+        stage.press("escape")
+        await stage.until(lambda: match.lane.state == "playing", "going on")
+        stage.press("t")
+        await stage.sees("Which seat?")
         stage.press("enter")
         await stage.sees("Who takes describer?", "you, here and now")
         stage.press("enter")
