@@ -64,6 +64,7 @@ class PlaypenApp(App[int]):
     Toast { max-width: 70; }
     FooterKey .footer-key--key { color: $accent; background: $background; }
     FooterKey .footer-key--description { color: $secondary; }
+    CommandPalette SearchIcon { display: none; }
     """
 
     def __init__(

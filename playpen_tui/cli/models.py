@@ -176,13 +176,16 @@ async def _served(asked: dict[str, Any]) -> ModelEntry:
     wanted = asked["model"]
     chosen = [one for one in usable if wanted in (None, "", one.entry.model)]
     names = list(dict.fromkeys(one.entry.model for one in usable))
+    listed = ", ".join(names[:12]) + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")
     if not chosen:
-        raise BadField("model", f"no model {wanted!r} is served there; {nearest(wanted, names[:12])}")
+        near = nearest(wanted, names)
+        meant = near if near.startswith("did you mean") else f"there are: {listed}"
+        raise BadField("model", f"no model {wanted!r} is served there; {meant}")
     if len(chosen) > 1:
         if wanted:
             places = ", ".join(one.entry.base_url for one in chosen)
             raise BadField("base_url", f"{wanted} is served at several places: name one with --base-url ({places})")
-        raise BadField("model", f"there are several: name one with --model ({', '.join(names[:12])})")
+        raise BadField("model", f"there are several: name one with --model ({listed})")
     return chosen[0].entry
 
 

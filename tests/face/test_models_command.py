@@ -194,6 +194,13 @@ def test_an_entry_from_a_server(run, home, ollama):
     }
 
 
+def test_of_many_models_on_a_server_the_rest_is_counted_and_the_nearest_found(run, server):
+    server.paths["/v1/models"] = {"object": "list", "data": [{"id": f"model-{n:02}"} for n in range(18)]}
+    words = ("add", "x", "--base-url", server.url, "--from-server")
+    assert "model-11 and 6 more" in run(*words).err and "and 6 more" in run(*words, "--model", "zzz").err
+    assert "did you mean model-17" in run(*words, "--model", "model-17b").err
+
+
 def test_an_entry_from_a_server_at_an_address_with_a_key(run, home, server):
     server.paths["/v1/models"] = {"object": "list", "data": [{"id": "only"}]}
     words = ("--base-url", server.url, "--api-key-env", "FAR_KEY", "--from-server")
