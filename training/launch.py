@@ -351,9 +351,10 @@ def last_words(out: Path, lines: int = 12) -> str:
     try:
         with (out / "job.log").open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - WORDS))
-            text = file.read().decode("utf-8", "replace").rpartition(BEGUN)[2]
+            _, begun, text = file.read().decode("utf-8", "replace").rpartition(BEGUN)
     except OSError:
         return ""
+    text = text.partition("\n")[2] if begun else text  # the moment stands behind it
     shown = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))  # a bar writes over itself
     return "\n".join([line for line in shown if line.strip()][-lines:])
 

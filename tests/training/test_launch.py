@@ -122,7 +122,7 @@ def test_what_came_out_later_becomes_the_player(registry, tmp_path):
 def test_the_last_words_are_those_since_it_was_started_last(tmp_path):
     file = tmp_path / "job.log"
     file.write_text(f"{launch.BEGUN}1\nMemoryError\n{launch.BEGUN}2\nbar 10%\rbar 100%\nfine\n")
-    assert launch.last_words(tmp_path) == "2\nbar 100%\nfine"
+    assert launch.last_words(tmp_path) == "bar 100%\nfine"
     assert launch.last_words(tmp_path / "none") == ""
 
 
