@@ -89,8 +89,10 @@ async def _turn(
     except (asyncio.CancelledError, Exception):  # cancelled, or a bug: what was sampled is kept all the same
         await asyncio.shield(keep())
         raise
-    await keep(but=reply.call)
+    if calls:
+        await keep(but=reply.call)
     after = match.play(reply.text)
     await log.turn(episode, after, after.steps[-1], reply.by or player.identity, reply)
-    emit(Said(role, reply))
+    if emit is not silent:
+        emit(Said(role, reply))
     return after
