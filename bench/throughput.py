@@ -22,16 +22,17 @@ from typing import Any
 from bench.common import document
 from games import catalog
 from games.engine import Message
-from players.base import Call, Called, silent
+from players.base import Call, Called, Event, silent
 from players.gate import Gated
 from players.model import ModelPlayer
 from players.opening import Table
 from players.plan import Plan
+from players.scheduler import Lane
 from playpen_tui.selfplay import SelfPlay, Wish, open_selfplay
 from playpen_tui.workbench import Workbench
 
 GOAL = 0.95
-EPISODES, REPEATS, CONCURRENCY = 48, 3, 16
+EPISODES, REPEATS, CONCURRENCY = 144, 5, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,26 @@ class Side:
         return self.tokens / self.seconds
 
 
-async def played(spec: str, episodes: int, path: Path, calls: list[Call] | None = None) -> Side:
+class Asked:
+    """The requests of a run in the order in which they were made: in another, the last to end would be others."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, int], list[Call]] = {}
+
+    def hear(self, lane: Lane, event: Event | None) -> None:
+        """A listener of the scheduler."""
+        if event is not None:
+            calls = self._made.setdefault((lane.job.slot, lane.match.ply), [])
+            if isinstance(event, Called):
+                calls.append(event.call)
+
+    @property
+    def calls(self) -> list[Call]:
+        """All of them."""
+        return [call for calls in self._made.values() for call in calls]
+
+
+async def played(spec: str, episodes: int, path: Path, asked: Asked | None = None) -> Side:
     """One self-play run into a new log, from its first match to the end of its last.
 
     The model is open before, and closed after: an engine takes seconds to end, and `alone` does not count them either.
@@ -54,8 +74,8 @@ async def played(spec: str, episodes: int, path: Path, calls: list[Call] | None 
     async with Workbench(path) as bench:
         plan = Plan(("taboo", "wordle"), (spec,), episodes=episodes, seed=1)
         run: SelfPlay = await open_selfplay(bench, Wish(plan, concurrency=CONCURRENCY))
-        if calls is not None:
-            run.scheduler.listen(lambda lane, event: calls.append(event.call) if isinstance(event, Called) else None)
+        if asked is not None:
+            run.scheduler.listen(asked.hear)
         tally = await run.run()
         if tally.done != episodes:
             raise RuntimeError(f"{tally.failed} episodes failed: {dict(tally.errors)}")
@@ -85,8 +105,9 @@ async def alone(spec: str, calls: list[Call]) -> Side:
 
 async def measure(spec: str, episodes: int, repeats: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-throughput-") as folder:
-        calls: list[Call] = []
-        await played(spec, episodes, Path(folder) / "warm.sqlite", calls)
+        asked = Asked()
+        await played(spec, episodes, Path(folder) / "warm.sqlite", asked)
+        calls = asked.calls
         sides: list[tuple[Side, Side]] = []
         for turn in range(repeats):
             first = await alone(spec, calls)

@@ -135,7 +135,7 @@ def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], pla
         place = (dataset, at, row.episode, row.role, last, row.annotation, row.chosen, row.refused)
         loss = f"[{','.join(map(str, row.loss))}]"
         written.append((*place, row.prompt, row.tip, row.rejected, loss, label, clean(row.why), general, row.instance))
-        turns += [(dataset, at, turn, "trained") for turn in row.trained]
+        turns += [(dataset, at, turn, "trained") for turn in row.trained[:-1] if turn != last]
         turns += [(dataset, at, turn, "rejected") for turn in row.against if turn not in row.trained]
         ranked += [(dataset, at, place, *one) for place, one in enumerate(row.ranked)]
         votes += [(dataset, at, vote) for vote in row.votes]

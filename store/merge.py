@@ -265,7 +265,7 @@ WITH RECURSIVE walk(hash) AS (
 """
 """Conversations of what is left out must not come by themselves."""
 
-_ROW_COMES = """NOT EXISTS (SELECT 1 FROM other.dataset_turns t JOIN other.turns s ON s.id = t.turn_id
+_ROW_COMES = """NOT EXISTS (SELECT 1 FROM other.dataset_row_turns t JOIN other.turns s ON s.id = t.turn_id
     WHERE t.dataset_id = d.dataset_id AND t.position = d.position AND s.episode_id IN (SELECT id FROM left_out))
   AND NOT EXISTS (SELECT 1 FROM other.candidates c WHERE c.id IN (d.chosen_id, d.rejected_id)
     AND (c.person_id IN (SELECT id FROM refused) OR c.episode_id IN (SELECT id FROM left_out)))

@@ -20,7 +20,7 @@ APPLICATION_ID = 0x504C4179
 
 NAMES: tuple[str, ...] = (
     *("0001_log", "0002_views", "0003_runs", "0004_exchange", "0005_browse", "0006_training"),
-    *("0007_judging", "0008_rankings"),
+    *("0007_judging", "0008_rankings", "0009_trained_turns"),
 )
 """Every migration this version knows, in order. Append only; a released one is never edited."""
 

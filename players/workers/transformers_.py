@@ -233,6 +233,8 @@ class Worker:
         self.waiting: list[Row] = []
         self.batch = Batch(model)
         self.served = 0
+        self.wasted = 0.0
+        """What those that wait have cost since they do, in steps of the whole batch."""
 
     def run(self) -> None:
         """Serve until the lines end."""
@@ -241,9 +243,8 @@ class Worker:
             joining: list[Row] = []
             try:
                 with self.model.torch.inference_mode():
-                    room = self.most - len(self.batch.rows)
-                    if self.waiting and room > 0:
-                        joining, self.waiting = self.waiting[:room], self.waiting[room:]
+                    joining = self._joining()
+                    if joining:
                         told += self.batch.join(joining)
                     elif self.batch.rows:
                         told += self.batch.step()
@@ -257,6 +258,23 @@ class Worker:
                 self.served += 1
                 self.out.tell(done=row.done())
             self.out.beat()
+
+    def _joining(self) -> list[Row]:
+        """Those whose prompts are read now.
+
+        To read prompts takes about as long as a step, one or several, and everybody waits for it; to let some wait
+        for company costs their share of every step. So they wait until that has come to as much as the reading.
+        """
+        under_way, waiting = len(self.batch.rows), len(self.waiting)
+        room = self.most - under_way
+        if not waiting or room <= 0:
+            return []
+        self.wasted += waiting / (under_way + waiting)
+        if under_way and waiting < room and self.wasted < 1:
+            return []
+        self.wasted = 0.0
+        joining, self.waiting = self.waiting[:room], self.waiting[room:]
+        return joining
 
     def _listen(self) -> bool:
         """Take what has come; wait for it when there is nothing else to do. False where the lines have ended."""

@@ -158,3 +158,36 @@ def test_every_row_of_a_broken_pass_hears_of_it_and_the_next_is_served(model):
     worker._listen = iter([True] * 9 + [False]).__next__
     worker.run()
     assert [one["done"]["id"] for one in said] == ["again"]
+
+
+@pytest.mark.parametrize(
+    ("under_way", "waiting", "most", "steps"),
+    [
+        (0, 1, 16, 0),  # nobody is kept from anything
+        (1, 1, 16, 1),
+        (15, 1, 32, 15),  # it costs a sixteenth of every step, and to read it a whole one
+        (12, 4, 32, 3),
+        (8, 8, 32, 1),
+        (12, 4, 16, 0),  # nobody else has room
+        (16, 4, 16, None),
+    ],
+)
+def test_a_row_waits_for_company_until_that_costs_as_much_as_to_read_its_prompt(under_way, waiting, most, steps):
+    worker = Worker(None, None, most)
+    worker.batch.rows = [Row(f"old {at}", [1], {}, 9, str) for at in range(under_way)]
+    worker.waiting = come = [Row(f"new {at}", [1], {}, 9, str) for at in range(waiting)]
+    made = next((at for at in range(100) if worker._joining() == come), None)
+    assert made == steps and worker.waiting == ([] if steps is not None else come)
+
+
+def test_those_that_come_while_others_wait_join_with_them():
+    worker = Worker(None, None, 32)
+    worker.batch.rows = [Row(f"old {at}", [1], {}, 9, str) for at in range(14)]
+    joined = []
+    for at in range(8):
+        worker.waiting.append(Row(f"new {at}", [1], {}, 9, str))
+        if joined := worker._joining():
+            break
+    assert [row.name for row in joined] == [f"new {one}" for one in range(at + 1)] and 3 < at < 7
+    worker.waiting = [Row("later", [1], {}, 9, str)]
+    assert not worker._joining()  # what the others cost is paid

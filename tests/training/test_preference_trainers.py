@@ -108,7 +108,7 @@ def test_what_carries_loss_decodes_to_the_seats_words_in_the_very_batch(made, jo
     one = job(recipe("dpo"), pairs("dialogue"))
     trainer, _, _ = dpo.prepare(one, fresh(model), tokenizer, HERE)
     batch = next(iter(trainer.get_train_dataloader()))
-    sql = "SELECT t.text FROM dataset_turns d JOIN turns t ON t.id = d.turn_id WHERE d.dataset_id = ?"
+    sql = "SELECT t.text FROM dataset_row_turns d JOIN turns t ON t.id = d.turn_id WHERE d.dataset_id = ?"
     said = {text for (text,) in one.log.reader().execute(sql, (one.told["dataset"],))}
     seen = 0
     for ids, mask in zip(batch["input_ids"].tolist(), batch["completion_mask"].tolist(), strict=True):
