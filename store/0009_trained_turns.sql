@@ -7,6 +7,10 @@ DELETE FROM dataset_turns WHERE side = 'trained' AND EXISTS (
     AND d.turn_id = dataset_turns.turn_id
 );
 
+-- Where a row trains a turn, the episode is found by that: only the others need an index of their own.
+DROP INDEX dataset_rows_episode;
+CREATE INDEX dataset_rows_episode ON dataset_rows(episode_id) WHERE episode_id IS NOT NULL AND turn_id IS NULL;
+
 -- Every turn behind a row, each once.
 CREATE VIEW dataset_row_turns AS
 SELECT dataset_id, position, turn_id, 'trained' AS side FROM dataset_rows WHERE turn_id IS NOT NULL

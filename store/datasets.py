@@ -19,7 +19,7 @@ from store.errors import LogError
 from store.history import lineage
 from store.ids import MessageRow, clean, new_id, now, to_json
 from store.log import Log
-from store.writer import Row, insert_sql
+from store.writer import Row, insert, insert_sql
 
 Kind: TypeAlias = Literal["sft", "dpo", "kto", "grpo", "ranking"]
 BATCH = 500
@@ -95,8 +95,8 @@ def content_hash(rows: Iterable[DatasetRow]) -> str:
             general = to_json(_plain(row.general)) if row.general else ""
             played = f"|{row.role}|{row.instance}" if row.instance else ""
             more = general + played + "".join([f"|{one.tip}|{one.rank}|{one.score}|{one.votes}" for one in row.ranked])
-        told = f"{row.tip}|{row.prompt}|{row.rejected}|{row.loss}|{row.label}|{more}\n"
-        hashed.update(told.encode())
+        tip, loss, prompt, rejected, label, *_ = row
+        hashed.update(f"{tip}|{prompt}|{rejected}|{loss}|{label}|{more}\n".encode())
     return hashed.hexdigest()
 
 
@@ -119,30 +119,30 @@ def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[st
 
 
 def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], places: Sequence[int]) -> None:
-    written: list[tuple[Any, ...]] = []
-    turns: list[tuple[str, int, str, str]] = []
-    ranked: list[tuple[Any, ...]] = []
-    votes: list[tuple[str, int, str]] = []
+    written: list[Row] = []
+    turns: list[Row] = []
+    ranked: list[Row] = []
+    votes: list[Row] = []
     for at in places:
         row = rows[at]
+        tip, loss, prompt, rejected, label, episode, role, trained, against, annotation, chosen, refused, why, *_ = row
         if row.new:
             db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row.new)
         if row.deals:
             db.executemany(insert_sql("instances"), row.deals)
         general = to_json(_plain(row.general)) if row.general else None
-        label = None if row.label is None else int(row.label)
-        last = row.trained[-1] if row.trained else None
-        place = (dataset, at, row.episode, row.role, last, row.annotation, row.chosen, row.refused)
-        loss = f"[{','.join(map(str, row.loss))}]"
-        written.append((*place, row.prompt, row.tip, row.rejected, loss, label, clean(row.why), general, row.instance))
-        turns += [(dataset, at, turn, "trained") for turn in row.trained[:-1] if turn != last]
-        turns += [(dataset, at, turn, "rejected") for turn in row.against if turn not in row.trained]
-        ranked += [(dataset, at, place, *one) for place, one in enumerate(row.ranked)]
-        votes += [(dataset, at, vote) for vote in row.votes]
-    db.executemany(f"INSERT INTO dataset_rows VALUES ({', '.join('?' * 16)})", written)
-    db.executemany("INSERT INTO dataset_turns VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", turns)
-    db.executemany("INSERT INTO dataset_ranked VALUES (?, ?, ?, ?, ?, ?, ?)", ranked)
-    db.executemany("INSERT INTO dataset_votes VALUES (?, ?, ?)", votes)
+        last = trained[-1] if trained else None
+        place = (dataset, at, episode, role, last, annotation, chosen, refused, prompt, tip, rejected)
+        carries = f"[{','.join(map(str, loss))}]"
+        written.append((*place, carries, label, clean(why) if why else "", general, row.instance))
+        if len(trained) > 1:
+            turns += [(dataset, at, turn, "trained") for turn in {*trained} - {last}]
+        if against:
+            turns += [(dataset, at, turn, "rejected") for turn in {*against}.difference(trained)]
+        ranked += [(dataset, at, place, *one) for place, one in enumerate(row.ranked)] if row.ranked else ()
+        votes += [(dataset, at, vote) for vote in row.votes] if row.votes else ()
+    found = {"dataset_rows": written, "dataset_turns": turns, "dataset_ranked": ranked, "dataset_votes": votes}
+    insert(db, [found])
 
 
 def get(reader: sqlite3.Connection, id: str) -> Frozen:

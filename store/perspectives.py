@@ -11,11 +11,13 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from games.engine import Message, Role
 from store.filters import FROM, Filters
 from store.history import lineage
+from store.ids import MessageRow
 
 CHUNK = 2000
 """Episodes that are read at once."""
@@ -23,8 +25,6 @@ SPREAD = 8
 """Messages that may be read for each turn that is wanted; where more would be, each is looked up instead."""
 NEAR = 4096
 """Messages of others that may stand between those of one episode; what lies farther off is looked up."""
-_Row: TypeAlias = tuple[str, str | None, Any, str]
-"""A message: its hash, that of the message before, role, content."""
 
 
 class Spoken(NamedTuple):
@@ -44,9 +44,12 @@ class Spoken(NamedTuple):
     """What this turn was worth by the game's own arithmetic, where it says."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Perspective:
-    """One seat of one episode: `messages` alternate user and assistant, `spoken[n]` is the nth assistant message."""
+    """One seat of one episode: `messages` alternate user and assistant, `spoken[n]` is the nth assistant message.
+
+    What it heard and said is kept as the log has it, and made into messages for those who ask.
+    """
 
     episode: str
     run: str | None
@@ -68,12 +71,21 @@ class Perspective:
     reward: float | None
     """Of this role, 0 to 1."""
     plies: int
-    messages: tuple[Message, ...]
-    hashes: tuple[str, ...]
-    """Name of each message in its conversation: `hashes[n]` stands for the dialogue up to it."""
+    lines: tuple[MessageRow, ...]
+    """What it heard and said as rows of the log, oldest first."""
     spoken: tuple[Spoken, ...]
     places: tuple[int, ...]
     """Where in `messages` each reply stands."""
+
+    @cached_property
+    def messages(self) -> tuple[Message, ...]:
+        """What it heard and said."""
+        return tuple([Message(role, content) for _, _, role, content in self.lines])
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """Name of each message in its conversation: `hashes[n]` stands for the dialogue up to it."""
+        return tuple([line[0] for line in self.lines])
 
 
 @dataclass(slots=True)
@@ -118,9 +130,10 @@ def _chunk(
     messages = _Messages(reader)
     messages.read(ids, tips, sum(map(len, turns.values())))
     for row in heads:
-        episode, parent = row[0], row[-1]
+        episode, *_, rewards, plies, scored, parent = row
         said = turns[episode] if parent is None else lineage(reader, episode, _COLUMNS)
-        credit = _credit(row[-2])
+        credit = _credit(scored)
+        paid: Mapping[str, float] = json.loads(rewards) if rewards else {}
         spoken: dict[Role, list[Spoken]] = {role: [] for role, _ in tips.get(episode, ())}
         for holder, turn, ply, round, who, player, person, assisted, verdict in said:
             if (mine := spoken.get(who)) is not None:
@@ -128,14 +141,16 @@ def _chunk(
                 name, kind = players[player]
                 mine.append(Spoken(own, ply, round, name, kind, person, assisted == 1, verdict, credit.get(ply)))
         for role, tip in tips.get(episode, ()):
-            heard, hashes, places = messages.walk(tip)
+            lines, places = messages.walk(tip)
             if len(places) != len(spoken[role]):
                 told.left_out["words were erased, or the dialogue is not whole"] += 1
                 continue
-            yield _made(row, role, (heard, hashes, tuple(spoken[role]), places))
+            ended: list[Any] = [row[10], row[11] or "", row[12], paid.get(role), plies or 0]
+            values: list[Any] = [*row[:10], role, *ended, lines, tuple(spoken[role]), places]
+            yield Perspective(*values)
 
 
-class _Messages(dict[str, _Row]):
+class _Messages(dict[str, MessageRow]):
     """Messages by their hash; what was not read with the others is looked up when a dialogue comes to it."""
 
     def __init__(self, reader: sqlite3.Connection) -> None:
@@ -160,34 +175,23 @@ class _Messages(dict[str, _Row]):
             rows = self._reader.execute(_THERE, (json.dumps(spans),))
         else:
             rows = self._reader.execute(_UP, (json.dumps([tip for _, tip in ends]),))
-        self.update([(row[0], row) for row in rows])
+        self.update({row[0]: row for row in rows})
 
-    def __missing__(self, hash: str) -> _Row:
+    def __missing__(self, hash: str) -> MessageRow:
         self.update([(row[0], row) for row in self._reader.execute(_UP, (json.dumps([hash]),))])
         if (row := self.get(hash)) is None:
             raise KeyError(hash)
         return row
 
-    def walk(self, tip: str | None) -> tuple[tuple[Message, ...], tuple[str, ...], tuple[int, ...]]:
-        """The dialogue that ends there, the name of each message, and where the seat's own replies stand."""
-        found: list[_Row] = []
+    def walk(self, tip: str | None) -> tuple[tuple[MessageRow, ...], tuple[int, ...]]:
+        """The dialogue that ends there, and where the seat's own replies stand in it."""
+        found: list[MessageRow] = []
         while tip is not None:
             row = self[tip]
             found.append(row)
             tip = row[1]
         found.reverse()
-        return (
-            tuple([Message(role, content) for _, _, role, content in found]),
-            tuple([row[0] for row in found]),
-            tuple([at for at, row in enumerate(found) if row[2] == "assistant"]),
-        )
-
-
-def _made(row: Sequence[Any], role: Role, dialogue: tuple[Any, Any, Any, Any]) -> Perspective:
-    rewards, plies = row[13:15]
-    reward = json.loads(rewards).get(role) if rewards else None
-    values: list[Any] = [*row[:10], role, row[10], row[11] or "", row[12], reward, plies or 0, *dialogue]
-    return Perspective(*values)
+        return tuple(found), tuple([at for at, row in enumerate(found) if row[2] == "assistant"])
 
 
 def _credit(turns: str | None) -> dict[int, float]:
@@ -204,7 +208,7 @@ SELECT e.id, e.run_id, e.game, i.name, i.id, i.key, i.experiment, i.language, i.
 _TURNS = f"""
 SELECT {_COLUMNS} FROM turns t WHERE t.episode_id IN {_CHOSEN} ORDER BY t.episode_id, t.ply"""
 _TIPS = f"SELECT episode_id, role, hash FROM tips WHERE episode_id IN {_CHOSEN} ORDER BY episode_id, role"
-_BEGINNINGS = f"SELECT episode_id, seen_hash FROM turns WHERE episode_id IN {_CHOSEN} AND ply < 2"
+_BEGINNINGS = f"SELECT episode_id, seen_hash FROM turns WHERE episode_id IN {_CHOSEN} AND ply = 0"
 _SPANS = """
 SELECT min(m.rowid), max(m.rowid) FROM json_each(?) j JOIN messages m ON m.hash = j.value ->> 1
 GROUP BY j.value ->> 0 ORDER BY 1"""

@@ -42,8 +42,13 @@ COLUMNS: Mapping[str, str] = {
     "failures": "id episode_id ply role player_id kind message created_at",
     "blobs": "hash content size",
     "files": "run_id episode_id path hash",
+    "dataset_rows": "dataset_id position episode_id role turn_id annotation_id chosen_id rejected_id prompt_hash "
+    "tip_hash rejected_hash loss label why general instance_id",
+    "dataset_turns": "dataset_id position turn_id side",
+    "dataset_ranked": "dataset_id position place tip_hash rank score votes",
+    "dataset_votes": "dataset_id position annotation_id",
 }
-"""The tables that recording and importing write, parents before children."""
+"""The tables that are written many rows at once, parents before children."""
 
 CONTENT = {"instances": "id", "players": "id", "messages": "hash", "blobs": "hash"}
 """Tables whose key is a hash of the rest: a row that is there already is the same row."""

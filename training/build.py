@@ -189,10 +189,12 @@ def _both(rows: Sequence[DatasetRow], limit: int) -> list[DatasetRow]:
 
 def _row(row: Row) -> DatasetRow:
     one, upto, loss, _, why = row
-    places, spoken = one.places, one.spoken
-    turns = tuple([turn for at in loss if (turn := spoken[at].turn) is not None])
-    trained = tuple([places[at] for at in loss])
-    return DatasetRow(one.hashes[upto - 1], trained, None, None, None, one.episode, one.role, turns, why=why)
+    if len(loss) == 1:  # a row a turn is what large data sets are made of
+        turn = one.spoken[loss[0]].turn
+        trained, turns = (upto - 1,), () if turn is None else (turn,)
+    else:
+        trained, turns = row.places, _turns(row.trained)
+    return DatasetRow(one.lines[upto - 1][0], trained, None, None, None, one.episode, one.role, turns, why=why)
 
 
 def _pair(pair: Pair) -> DatasetRow:

@@ -6,7 +6,6 @@ counts what it leaves out, so that a data set can be made again and its table ex
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,7 +67,8 @@ class NoMix(ValueError):
 
 
 class Row(NamedTuple):
-    """The first `upto` messages of a seat's dialogue, with loss on the replies `loss` (which of `spoken`)."""
+    """The first `upto` messages of a seat's dialogue, with loss on the replies `loss` (which of `spoken`), the last one
+    being the last of those messages."""
 
     perspective: Perspective
     upto: int
@@ -95,7 +95,7 @@ class Row(NamedTuple):
     @property
     def tip(self) -> str:
         """The hash of the last message: the dialogue's name in the log."""
-        return self.perspective.hashes[self.upto - 1]
+        return self.perspective.lines[self.upto - 1][0]
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class Selected:
             counts[0] += copies
             counts[1] += copies * len(loss)
             for at in loss:
-                counts[2] += copies * len(one.messages[one.places[at]].content)
+                counts[2] += copies * len(one.lines[one.places[at]][-1])
         told: dict[str, dict[str, float]] = {}
         for speaker, counts in found.items():
             if counts[0]:
@@ -127,8 +127,8 @@ class Selected:
     def by_cell(self) -> dict[str, int]:
         """Rows (copies counted) by game, role and number of replies."""
         found: Counter[tuple[str, str, str]] = Counter()
-        for one, upto, _, copies, _ in self.rows:
-            found[one.game, one.role, _ROUNDS[min(bisect_left(one.places, upto), 3)]] += copies
+        for one, _, loss, copies, _ in self.rows:
+            found[one.game, one.role, _ROUNDS[min(loss[-1] + 1, 3)]] += copies
         return {" · ".join(cell): rows for cell, rows in sorted(found.items())}
 
 
@@ -206,7 +206,8 @@ def _once(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
     seen: set[tuple[str, tuple[int, ...]]] = set()
     kept: list[Row] = []
     for row in rows:
-        name = (row.perspective.hashes[row.upto - 1], row.loss)
+        one, upto, loss, _, _ = row
+        name = (one.lines[upto - 1][0], loss)
         if name in seen:
             left_out["the same words again"] += 1
         else:
@@ -241,7 +242,7 @@ def _mixed(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list
 def cell_of(row: Row, by: Sequence[By]) -> tuple[str, ...]:
     """The cell of a row: its game, its role, and how many replies of the seat it holds, as asked for."""
     one = row.perspective
-    rounds = _ROUNDS[min(bisect_left(one.places, row.upto), 3)]
+    rounds = _ROUNDS[min(row.loss[-1] + 1, 3)]
     names: dict[By, str] = {"game": one.game, "role": one.role, "rounds": rounds}
     return tuple(names[name] for name in by)
 

@@ -71,7 +71,17 @@ TABLES = [
     "unswept",
 ]
 VIEWS = [
-    *("leaderboard", "leakage", "perspective", "preference_pairs", "scores", "sitters", "tips", "transcript"),
+    *(
+        "dataset_row_turns",
+        "leaderboard",
+        "leakage",
+        "perspective",
+        "preference_pairs",
+        "scores",
+        "sitters",
+        "tips",
+        "transcript",
+    ),
     *("unfinished", "verdicts"),
 ]
 
@@ -274,6 +284,26 @@ def test_data_sets_keep_their_rows_when_rankings_come(path):
         assert log.write(lambda db: db.execute(row, ("R",)).rowcount) == 1
         with pytest.raises(Exception, match="FOREIGN KEY"):
             log.write(lambda db: db.execute("INSERT INTO dataset_rows (dataset_id, position) VALUES ('X', 0)"))
+
+
+def test_turns_that_a_row_names_itself_are_named_once(path):
+    """0009 leaves the last trained turn of a row to the row."""
+    path.write_bytes(gzip.decompress((Path(__file__).parent / "frozen" / "0.4.0.sqlite.gz").read_bytes()))
+    wanted = "SELECT position, turn_id, side FROM {} ORDER BY 1, 3 DESC, 2"
+    with contextlib.closing(connect(path)) as db:
+        (one, two, three), *_ = db.execute("SELECT min(id), max(id), min(seen_hash) FROM turns").fetchall()
+        db.execute("INSERT INTO datasets VALUES ('D', 'dpo', '', '{}', 'hash', 3, '2026')")
+        row = "INSERT INTO dataset_rows (dataset_id, position, turn_id, tip_hash) VALUES ('D', ?, ?, ?)"
+        db.executemany(row, [(0, one, three), (1, two, three), (2, None, three)])
+        named = [(0, one, "trained"), (0, two, "rejected"), (1, one, "trained"), (1, two, "trained")]
+        db.executemany("INSERT INTO dataset_turns VALUES ('D', ?, ?, ?)", named)
+        db.commit()
+        before = db.execute(wanted.format("dataset_turns")).fetchall()
+    with Log.open(path) as log:
+        assert log.reader().execute(wanted.format("dataset_row_turns")).fetchall() == before
+        others = [(0, two, "rejected"), (1, one, "trained")]
+        assert log.reader().execute(wanted.format("dataset_turns")).fetchall() == others
+        assert check(log).ok
 
 
 def test_scores_are_carried_over_number_by_number(path):

@@ -21,6 +21,7 @@ HERE = str(Path(__file__).parent)
 if HERE not in sys.path:
     sys.path.insert(0, HERE)  # test folders are no packages
 
+from loopback_hub import hub  # noqa: E402, F401
 from tiny import laid, make_tiny  # noqa: E402
 
 START, END = 256, 257

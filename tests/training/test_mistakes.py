@@ -30,13 +30,13 @@ def seat(*words, target="crane", outcome="failure", game="wordle", role="guesser
 
 def dialogue(messages, key, outcome="failure", game="wordle", role="guesser", language="en"):
     places = tuple(at for at, one in enumerate(messages) if one.role == "assistant")
-    hashes = tuple(row[0] for row in chain(messages))
+    lines = tuple(chain(messages))
     spoken = tuple(
-        Spoken(f"{hashes[at]}{outcome}", n, n, "ada", "model", None, False, "ok", None) for n, at in enumerate(places)
+        Spoken(f"{lines[at][0]}{outcome}", n, n, "ada", "model", None, False, "ok", None) for n, at in enumerate(places)
     )
     return Perspective(
         "e", None, game, key, key, key, "x", language, "train", 1, role, outcome, "", 0.0, 0.0, len(places),
-        tuple(messages), hashes, spoken, places,
+        lines, spoken, places,
     )  # fmt: skip
 
 

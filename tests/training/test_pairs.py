@@ -27,10 +27,9 @@ def seat(*talk, outcome="success", player="ada", instance="i", verdicts=None, cr
                None if credit is None else credit[at])
         for at in range(replies)
     )  # fmt: skip
-    hashes = tuple(row[0] for row in chain(messages))
     return Perspective(
         f"e{next(_NUMBER)}", None, "taboo", instance, instance, "k", "x", "en", "train", 1, "guesser", outcome, reason,
-        100.0 if outcome == "success" else None, None, replies, messages, hashes, spoken,
+        100.0 if outcome == "success" else None, None, replies, tuple(chain(messages)), spoken,
         tuple(at for at, one in enumerate(messages) if one.role == "assistant"),
     )  # fmt: skip
 

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from test_export import hub  # noqa: F401  # the loopback hub is theirs
 from test_judged import annotate, log, turn  # noqa: F401
 from test_rows_out import judged  # noqa: F401
 

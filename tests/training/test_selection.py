@@ -25,10 +25,9 @@ def seat(*spoken, episode="E", outcome="success", main=100.0, role="guesser", ga
     for at, _ in enumerate(spoken):
         messages += [Message("user", f"{episode} {words} {at}?"), Message("assistant", f"answer {at}")]
     messages.append(Message("user", "over"))
-    hashes = tuple(row[0] for row in chain(messages))
     return Perspective(
         episode, None, game, "i", "id", f"{game}:{episode}", "high", "en", "train", 1, role, outcome, "", main, 1.0,
-        len(spoken), tuple(messages), hashes, tuple(spoken),
+        len(spoken), tuple(chain(messages)), tuple(spoken),
         tuple(at for at, one in enumerate(messages) if one.role == "assistant"),
     )  # fmt: skip
 
