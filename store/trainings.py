@@ -80,6 +80,11 @@ def measured(db: sqlite3.Connection, training: str, step: int, values: Mapping[s
     db.executemany(sql + "SET value = excluded.value", rows)
 
 
+def take_back(db: sqlite3.Connection, training: str, step: int) -> None:
+    """Drop what was measured beyond a step, inside the caller's transaction: it goes on from there."""
+    db.execute("DELETE FROM metrics WHERE training_id = ? AND step > ?", (training, step))
+
+
 def event(db: sqlite3.Connection, training: str, kind: Kind, step: int, value: Mapping[str, Any]) -> None:
     """Write down what happened, inside the caller's transaction."""
     row = (new_id(), training, kind, step, clean(to_json(dict(value))), now())

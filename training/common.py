@@ -144,6 +144,7 @@ def watching(job: Job) -> Any:
             told = [entry["loss"] for entry in state.log_history if "loss" in entry]
             self.dog.first = told[0] if told else None
             job.done = int(state.global_step)
+            job.take_back()
             for entry in state.log_history:
                 job.measure({key: value for key, value in finite(entry).items() if key != "step"}, entry["step"])
             for path in Path(args.output_dir).glob("checkpoint-*"):

@@ -188,6 +188,12 @@ class Job:
             at, kept = self.done if step is None else step, dict(values)
             self._diary.note(lambda db: trainings.measured(db, self.training, at, kept))
 
+    def take_back(self) -> None:
+        """What a process measured that came further than its last checkpoint is not so any more."""
+        if self.main:
+            at = self.done
+            self._diary.note(lambda db: trainings.take_back(db, self.training, at))
+
     def saved(self, step: int, path: Path) -> None:
         """A checkpoint lies there: a player of its own in the log."""
         if not self.main:
