@@ -83,8 +83,8 @@ def scripts(count: int, for_peer: int) -> Scripts:
 class Canned:
     """Says the next text of its script at once."""
 
-    def __init__(self, role: str, texts: Iterator[str]) -> None:
-        self.identity = Identity("bot", f"canned:{role}")
+    def __init__(self, identity: Identity, texts: Iterator[str]) -> None:
+        self.identity = identity
         self.texts = texts
 
     async def speak(self, heard: Sequence[Message], ask: Ask) -> Reply:
@@ -94,11 +94,12 @@ class Canned:
 async def selfplay(found: Scripts, recorder: Recorder, run: str | None = None) -> int:
     """Drive every script, so many at once; returns how many."""
     waiting = iter(enumerate(found.episodes))
+    players = {role: Identity("bot", f"canned:{role}") for role in found.game.roles}
 
     async def lane() -> None:
         for slot, script in waiting:
             texts = iter(script.texts)
-            seats = {role: Canned(role, texts) for role in found.game.roles}
+            seats = {role: Canned(who, texts) for role, who in players.items()}
             match = Match.new(found.game, script.instance, script.seed)
             await drive(match, seats, recorder, place=Place(run=run, slot=slot))
 

@@ -20,7 +20,7 @@ from games.engine import Game, Instance, Match, Message, Role, Say, Scores, Step
 from players.base import Call, Identity, PlayerError, Reply
 from players.ports import Place
 from store.errors import LogError
-from store.ids import MessageRow, chain, clean, content_id, digest, new_id, now, to_json
+from store.ids import MessageRow, chain, clean, content_id, digest, new_id, now, numbers_json, to_json
 from store.writer import Row, Writer
 
 LIVE = 4096
@@ -189,7 +189,7 @@ class LogRecorder:
             state.outcome,
             clean(state.reason),
             _finite(scores.main),
-            to_json(_rewards(match, scores)),
+            numbers_json(_rewards(match, scores)),
             to_json(state.winners) if state.winners else "[]",
             match.ply,
             at,
@@ -197,8 +197,8 @@ class LogRecorder:
         scoring = (
             episode,
             f"{match.game.name}@{match.game.version}",
-            to_json([(ply, match.steps[ply].role, value) for ply, value in scores.turns.items() if isfinite(value)]),
-            to_json({name: value for name, value in scores.metrics.items() if isfinite(value)}),
+            numbers_json([(n, match.steps[n].role, value) for n, value in scores.turns.items() if isfinite(value)]),
+            numbers_json({name: value for name, value in scores.metrics.items() if isfinite(value)}),
             at,
         )
         await self._writer.write({"messages": messages, "heard": ends, "results": [row], "scorings": [scoring]})

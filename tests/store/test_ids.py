@@ -6,8 +6,10 @@ import asyncio
 import json
 import re
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_game import Script, Tiny, new_match, riddle, train
@@ -16,7 +18,7 @@ from games.engine import Match, Message
 from players.base import Call, Identity, Reply
 from players.driver import drive
 from players.ports import Place
-from store.ids import chain, clean, content_id, digest, message_hash, new_id, now, to_json
+from store.ids import chain, clean, content_id, digest, message_hash, new_id, now, numbers_json, to_json
 from store.log import Log
 
 HOSTILE = [
@@ -133,3 +135,23 @@ async def test_hostile_lines_played_by_the_driver(log):
         await drive(new_match(), {"asker": Script(first, "lose"), "teller": Script(first)}, log.recorder)
     found = {log.queries.detail(row.id).turns[0].text for row in log.queries.recent(50)}
     assert found == {clean(line) for line in lines}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"main": 1.5, "many": 3, "tiny": 1e-9, "vast": 1e300, 'ü"': 0.1},
+        {"nan": float("nan"), "inf": float("-inf")},
+        [(0, "describer", 1.0)],
+        {"a\ud800": 1.0},
+        {"half": Fraction(1, 2), "all": True},
+        {},
+    ],
+)
+def test_numbers_are_written_as_other_values_are(value):
+    assert json.loads(numbers_json(value)) == json.loads(to_json(value))
+
+
+@given(st.dictionaries(st.text(), st.floats() | st.integers() | st.booleans()))
+def test_any_numbers_are_read_back_as_they_were(value):
+    assert json.loads(numbers_json(value)) == json.loads(to_json(value))

@@ -105,9 +105,7 @@ def test_killed_in_the_middle_and_resumed_the_curve_is_the_same(begin, played):
     assert last is not None and last.name != "checkpoint-20"
     (out / "checkpoints" / "checkpoint-99").mkdir()  # as a process leaves it that dies while it saves
     with Log.open(played) as log:
-        trainings.measure(
-            log, row.id, 30, {"loss": 9.0}
-        )  # as a process leaves it that came further than its checkpoint
+        trainings.measure(log, row.id, 30, {"loss": 9.0})  # it came further than its checkpoint
     began = time.monotonic()
     ended = Job(out).run()
     assert 0 < ended["seconds"] - row.progress.seconds < time.monotonic() - began  # both pieces count
