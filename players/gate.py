@@ -149,9 +149,12 @@ class Gate:
 
     def _refuse(self) -> None:
         if self.spent:
-            raise PlayerError("budget", f"the budget of {self.name} is used up: raise it, and resume")
+            raise self._broke()
         if self.dead or monotonic() < self._open_until:
             raise self._tripped()
+
+    def _broke(self) -> PlayerError:
+        return PlayerError("budget", f"the budget of {self.name} is used up: raise it, and resume")
 
     def _tripped(self) -> PlayerError:
         often = f"{self._row} times in a row"
@@ -183,6 +186,9 @@ class Gate:
             await self._free.acquire()
         finally:
             self.waiting -= 1
+        if self.spent:  # by those before it, while it waited
+            self._free.release()
+            raise self._broke()
         self.busy += 1
         if queued:
             ask.emit(Thinking(ask.role))

@@ -7,8 +7,10 @@ Filters that describe a seat (`roles`, `models`, `speaker`, `partners`) must hol
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias
 
 from store.errors import BadFilter
@@ -197,6 +199,20 @@ def _named(names: Sequence[str]) -> tuple[str, list[Any]]:
             values.append(name)
         values += [name, name]
     return f"SELECT id FROM players WHERE {' OR '.join(parts)}", values
+
+
+def absent(reader: sqlite3.Connection, filters: Filters, roles: Sequence[str] = ()) -> list[str]:
+    """Games and roles that are asked for and occur nowhere in the log, a clause each with those that do."""
+    found: list[str] = []
+    for what, wanted, sql in (
+        ("game", filters.games, "SELECT DISTINCT game FROM episodes ORDER BY 1"),
+        ("role", (*filters.roles, *roles), "SELECT DISTINCT role FROM seats ORDER BY 1"),
+    ):
+        there = [name for (name,) in reader.execute(sql)] if wanted else []
+        for name in dict.fromkeys(wanted):
+            if there and not any(fnmatchcase(one, name) for one in there):
+                found.append(f"the log has no {what} {name!r}, but {', '.join(there)}")
+    return found
 
 
 def _said(words: str) -> tuple[str, list[Any]]:

@@ -94,6 +94,8 @@ class Read:
 
     episodes: int = 0
     left_out: Counter[str] = field(default_factory=Counter[str])
+    absent: list[str] = field(default_factory=list[str])
+    """What was asked for and is nowhere in the log, where nothing fitted."""
 
 
 def perspectives(

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 
 from games.engine import Message
 from store.datasets import DatasetRow
-from store.filters import Filters
+from store.filters import Filters, absent
 from store.judged import Judges
 from store.perspectives import Perspective, Read, Spoken, perspectives
 from training.branched import branched_rows
@@ -64,6 +64,8 @@ def read(
     """Perspectives that may be trained on, what was held back, and how reading went."""
     guard, told = Guard(reader), Read()
     kept = list(guard.clean(perspectives(reader, filters, roles=roles, read=told)))
+    if not kept:
+        told.absent = absent(reader, filters, roles)
     return kept, guard, told
 
 
@@ -251,7 +253,7 @@ def _some(rows: Sequence[object], told: Read, left_out: Mapping[str, int], guard
     if rows:
         return
     held = sum(leak.perspectives for leak in guard.leaks)
-    where = [f"{number} {why}" for why, number in left_out.items()]
+    where = [*told.absent, *(f"{number} {why}" for why, number in left_out.items())]
     where += [f"{held} hold validation or test material"] if held else []
     reasons = f" ({'; '.join(where)})" if where else ""
     raise NothingToTrain(

@@ -199,6 +199,19 @@ async def test_tokens_and_money_are_counted_and_run_out(ask, heard):
     assert dear.spent
 
 
+async def test_those_that_wait_when_the_budget_runs_out_do_not_go_out(ask):
+    async def calls(player, ask):
+        await asyncio.sleep(0.01)
+        ask.emit(Called(ask.role, Call((), "x", tokens_in=100, tokens_out=20)))
+        return Reply("SAY: a")
+
+    gate, player = Gate("m", Limits(parallel=2, tokens=200)), Scripted(calls)
+    found = await asyncio.gather(*(gate.speak(player, (), ask) for _ in range(8)), return_exceptions=True)
+    kinds = [one.kind for one in found if isinstance(one, PlayerError)]
+    assert kinds == ["budget"] * 6 and player.asked == 2 and gate.used.failed == 6
+    assert gate.busy == gate.waiting == 0 and not gate._free.locked()
+
+
 async def test_cancelling_frees_the_place(ask):
     async def hang(player, ask):
         await asyncio.sleep(60)

@@ -110,3 +110,17 @@ async def test_general_data_beside_the_games(log, tmp_path):
 
 def test_plans_take_train_instances_by_default():
     assert Plan(("taboo",), ("bot",)).split == "train"
+
+
+@pytest.mark.parametrize(
+    ("filters", "roles", "why"),
+    [
+        (Filters(games=("tabu",)), (), "the log has no game 'tabu', but taboo"),
+        (Filters(games=("tab*",), roles=("asker",)), (), "the log has no role 'asker', but describer, guesser"),
+        (Filters(), ("giver",), "the log has no role 'giver', but describer, guesser"),
+    ],
+)
+async def test_a_name_that_the_log_does_not_know_is_said_with_those_it_knows(log, filters, roles, why):
+    with pytest.raises(NothingToTrain) as told:
+        build_sft(log.reader(), filters, Selection(roles=roles))
+    assert why in str(told.value)
