@@ -84,7 +84,9 @@ async def test_pairs_and_labels(log):
 
 
 async def test_nothing_left_says_where_it_went(log):
-    with pytest.raises(NothingToTrain, match=r"0 episodes fit the filters; widen them"):
+    with pytest.raises(
+        NothingToTrain, match=r"0 episodes fit the filters \(the log has no game 'wordle', but taboo\); widen them"
+    ):
         build_sft(log.reader(), Filters(games=("wordle",)), Selection())
     with pytest.raises(NothingToTrain, match=r"hold validation or test material"):
         build_sft(log.reader(), Filters(splits=("test",)), Selection())
