@@ -268,6 +268,7 @@ class Worker:
         under_way, waiting = len(self.batch.rows), len(self.waiting)
         room = self.most - under_way
         if not waiting or room <= 0:
+            self.wasted = 0.0
             return []
         self.wasted += waiting / (under_way + waiting)
         if under_way and waiting < room and self.wasted < 1:

@@ -190,4 +190,6 @@ def test_those_that_come_while_others_wait_join_with_them():
             break
     assert [row.name for row in joined] == [f"new {one}" for one in range(at + 1)] and 3 < at < 7
     worker.waiting = [Row("later", [1], {}, 9, str)]
-    assert not worker._joining()  # what the others cost is paid
+    assert not worker._joining() and worker.wasted == pytest.approx(1 / 15)  # what the others cost is paid
+    worker.waiting = []
+    assert not worker._joining() and not worker.wasted  # as is what somebody cost who has left

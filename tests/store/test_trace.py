@@ -52,7 +52,6 @@ async def whole(log):
         columns = "dataset_id, position, episode_id, turn_id, annotation_id, chosen_id, rejected_id"
         for row in (("D1", 0, first, turn, None, None, None), ("D1", 1, first, None, "A1", "C1", "C2")):
             db.execute(f"INSERT INTO dataset_rows ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        db.execute("INSERT INTO dataset_turns VALUES ('D1', 0, ?, 'trained')", (turn,))
         db.execute(
             "INSERT INTO trainings VALUES ('T1', ?, 'dpo', ?, ?, 'D1', 'done', ?)", (training_run, base, tuned, at)
         )
