@@ -163,12 +163,14 @@ def healthy(port: int) -> bool:
 
 @dataclass
 class Backend:
-    """One backend under contract. `word` is in its greedy answer to what the capital of France is."""
+    """One backend under contract. `word` is in its greedy answer to what the capital of Japan is: its tokens lead
+    by two and more in log-probability, since processors multiply bfloat16 each in their way, which moved one by 0.2.
+    """
 
     name: str
     base: Any
     tuned: Any = None
-    word: str = "Paris"
+    word: str = "Tokyo"
 
     @property
     def worker(self) -> bool:

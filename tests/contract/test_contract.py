@@ -31,7 +31,7 @@ def said(text: str) -> tuple[Message, ...]:
     return (Message("user", text),)
 
 
-async def ask(client, text="What is the capital of France?", sampling=None, heard=None, **more):
+async def ask(client, text="What is the capital of Japan?", sampling=None, heard=None, **more):
     emit = (heard if heard is not None else []).append
     return await client.complete(said(text), GREEDY if sampling is None else sampling, role="x", emit=emit, **more)
 
