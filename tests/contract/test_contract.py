@@ -48,14 +48,25 @@ async def test_it_streams_counts_and_ends(backend):
 
 async def test_greedy_is_repeatable_and_a_batch_says_what_one_says(backend):
     texts = [f"Tell me about the number {n}." for n in range(6)]
-    alone = [(await ask(backend.base, text)).text for text in texts]
-    assert alone == [(await ask(backend.base, text)).text for text in texts]
-    together = [call.text for call in await asyncio.gather(*(ask(backend.base, text) for text in texts))]
+    ranking = None if backend.name == "transformers" else {"logprobs": True, "top_logprobs": 20}
+    alone = [await ask(backend.base, text, extra=ranking) for text in texts]
+    assert [call.text for call in alone] == [(await ask(backend.base, text, extra=ranking)).text for text in texts]
+    together = await asyncio.gather(*(ask(backend.base, text, extra=ranking) for text in texts))
     if backend.name == "transformers":  # float32
-        assert together == alone
-    # elsewhere sums differ with the batch, so near ties may fall the other way: the beginnings must agree
-    assert [text.split()[:2] for text in together] == [text.split()[:2] for text in alone]
-    assert sum(a == b for a, b in zip(alone, together, strict=True)) >= 3
+        assert [call.text for call in together] == [call.text for call in alone]
+        return
+    for one, other in zip(alone, together, strict=True):
+        parted = _parting(one.raw["top_logprobs"], other.raw["top_logprobs"])
+        # sums differ with the batch, and bfloat16 has steps of an eighth at these logits: only near ties may part
+        assert parted is None or parted < 0.5, (one.text, other.text)
+
+
+def _parting(one: list, other: list) -> float | None:
+    """By how much `one` preferred its own token where `other` first says another one; None where they agree."""
+    for (token, row), (instead, _) in zip(one, other, strict=False):
+        if token != instead:
+            return row[token] - row.get(instead, float("-inf"))
+    return None
 
 
 async def test_seeds_repeat_and_differ(backend):
