@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from bench.big_log import make
 from bench.common import Measured, digits, document, measure, summary
-from store.datasets import freeze
+from store.datasets import DatasetRow, freeze
 from store.filters import Filters
 from store.log import Log
 from training.build import build_sft
@@ -48,9 +48,14 @@ def timed(log: Log, unit: Literal["turn", "episode"], repeats: int) -> dict[str,
     wish = Selection(keep="all", unit=unit)
     parts: list[tuple[Measured, Measured]] = []
     for _ in range(repeats):
-        built = build_sft(log.reader(), Filters(splits=("train",)), wish)  # rows for what is written down
-        reading = measure(lambda: len(build_sft(log.reader(), Filters(splits=("train",)), wish).rows))
-        writing = measure(lambda rows=built.rows: freeze(log, "sft", rows, {}).rows)
+        rows: list[DatasetRow] = []
+
+        def read(rows: list[DatasetRow] = rows) -> int:
+            rows += build_sft(log.reader(), Filters(splits=("train",)), wish).rows
+            return len(rows)
+
+        reading = measure(read)
+        writing = measure(lambda rows=rows: freeze(log, "sft", rows, {}).rows)
         parts.append((reading, writing))
     return {
         "rows": parts[0][0].count,

@@ -11,6 +11,8 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from games.engine import Message
@@ -19,7 +21,8 @@ from store.errors import LogError
 from store.history import lineage
 from store.ids import MessageRow, clean, new_id, now, to_json
 from store.log import Log
-from store.writer import Row, insert, insert_sql
+from store.perspectives import still
+from store.writer import COLUMNS, Row, insert, insert_rows, insert_sql
 
 Kind: TypeAlias = Literal["sft", "dpo", "kto", "grpo", "ranking"]
 BATCH = 500
@@ -89,17 +92,26 @@ class Frozen:
 def content_hash(rows: Iterable[DatasetRow]) -> str:
     """32 hex digits over what is trained, in order. Dialogues go in by their hashes, which are of their words."""
     hashed = hashlib.blake2b(digest_size=16)
+    lines: list[str] = []
     for row in rows:
+        tip, loss, prompt, rejected, label, _, role, _, _, _, _, _, _, _, general, instance, _, ranked, _ = row
+        if prompt is rejected is label is None and not (general or instance or ranked):
+            lines.append(f"{tip}|None|None|{loss}|None|\n")  # as below, for what most rows are
+            continue
         more = ""
-        if row.general or row.instance or row.ranked:
-            general = to_json(_plain(row.general)) if row.general else ""
-            played = f"|{row.role}|{row.instance}" if row.instance else ""
-            more = general + played + "".join([f"|{one.tip}|{one.rank}|{one.score}|{one.votes}" for one in row.ranked])
-        tip, loss, prompt, rejected, label, *_ = row
-        hashed.update(f"{tip}|{prompt}|{rejected}|{loss}|{label}|{more}\n".encode())
+        if general or instance or ranked:
+            played = f"|{role}|{instance}" if instance else ""
+            votes = [f"|{one.tip}|{one.rank}|{one.score}|{one.votes}" for one in ranked]
+            more = (to_json(_plain(general)) if general else "") + played + "".join(votes)
+        lines.append(f"{tip}|{prompt}|{rejected}|{loss}|{label}|{more}\n")
+        if len(lines) == BATCH:
+            hashed.update("".join(lines).encode())
+            lines.clear()
+    hashed.update("".join(lines).encode())
     return hashed.hexdigest()
 
 
+@still()
 def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[str, Any], query: str = "") -> Frozen:
     """Write a data set down, in one transaction. Raises LogError; the log is as before then."""
     made = Frozen(new_id(), kind, content_hash(rows), len(rows), dict(filters), now())
@@ -125,24 +137,40 @@ def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], pla
     votes: list[Row] = []
     for at in places:
         row = rows[at]
-        tip, loss, prompt, rejected, label, episode, role, trained, against, annotation, chosen, refused, why, *_ = row
-        if row.new:
-            db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row.new)
-        if row.deals:
-            db.executemany(insert_sql("instances"), row.deals)
-        general = to_json(_plain(row.general)) if row.general else None
+        tip, loss, prompt, rejected, label, episode, role, trained, against, annotation, chosen, refused, *more = row
+        general = None
+        if any(more[1:]):  # beside why it is there: hardly a row has more
+            if row.new:
+                db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row.new)
+            if row.deals:
+                db.executemany(insert_sql("instances"), row.deals)
+            general = to_json(_plain(row.general)) if row.general else None
+            ranked += [(dataset, at, nth, *one) for nth, one in enumerate(row.ranked)]
+            votes += [(dataset, at, vote) for vote in row.votes]
         last = trained[-1] if trained else None
         place = (dataset, at, episode, role, last, annotation, chosen, refused, prompt, tip, rejected)
-        carries = f"[{','.join(map(str, loss))}]"
-        written.append((*place, carries, label, clean(why) if why else "", general, row.instance))
+        written.append((*place, _carries(loss), label, clean(row.why) if row.why else "", general, row.instance))
         if len(trained) > 1:
             turns += [(dataset, at, turn, "trained") for turn in {*trained} - {last}]
         if against:
             turns += [(dataset, at, turn, "rejected") for turn in {*against}.difference(trained)]
-        ranked += [(dataset, at, place, *one) for place, one in enumerate(row.ranked)] if row.ranked else ()
-        votes += [(dataset, at, vote) for vote in row.votes] if row.votes else ()
-    found = {"dataset_rows": written, "dataset_turns": turns, "dataset_ranked": ranked, "dataset_votes": votes}
-    insert(db, [found])
+    insert_rows(db, "dataset_rows", *_named("dataset_rows", written))
+    insert(db, [{"dataset_turns": turns, "dataset_ranked": ranked, "dataset_votes": votes}])
+
+
+@lru_cache(maxsize=1024)
+def _carries(loss: tuple[int, ...]) -> str:
+    return f"[{','.join(map(str, loss))}]"
+
+
+def _named(table: str, rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
+    """The rows without the columns that none of them fills, and the names of the others.
+
+    Of the sixteen columns a kind of data set fills about half, and to bind nothing takes as long as to bind something.
+    """
+    names = COLUMNS[table].split()
+    filled = [at for at, values in enumerate(zip(*rows, strict=True)) if any(value is not None for value in values)]
+    return list(map(itemgetter(*filled), rows)), " ".join([names[at] for at in filled])
 
 
 def get(reader: sqlite3.Connection, id: str) -> Frozen:

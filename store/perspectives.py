@@ -6,18 +6,23 @@ seat, so what another seat knew cannot be in it. Thousands are read in a few que
 
 from __future__ import annotations
 
+import gc
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from games.engine import Message, Role
 from store.filters import FROM, Filters
 from store.history import lineage
 from store.ids import MessageRow
+from store.writer import Row
 
 CHUNK = 2000
 """Episodes that are read at once."""
@@ -25,6 +30,23 @@ SPREAD = 8
 """Messages that may be read for each turn that is wanted; where more would be, each is looked up instead."""
 NEAR = 4096
 """Messages of others that may stand between those of one episode; what lies farther off is looked up."""
+
+
+@contextmanager
+def still() -> Generator[None]:
+    """Keep Python's collector still: what a data set is made of stays, and it would look through it time and again.
+
+    At the end all counts as old, for else it would look through it after all.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.freeze()
+            gc.unfreeze()
+            gc.enable()
 
 
 class Spoken(NamedTuple):
@@ -44,11 +66,12 @@ class Spoken(NamedTuple):
     """What this turn was worth by the game's own arithmetic, where it says."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Perspective:
     """One seat of one episode: `messages` alternate user and assistant, `spoken[n]` is the nth assistant message.
 
-    What it heard and said is kept as the log has it, and made into messages for those who ask.
+    What it heard and said is kept as the log has it, and made into messages for those who ask. Nothing changes one, but
+    a frozen class takes seven times as long to make, and there is one for each seat of the log.
     """
 
     episode: str
@@ -121,27 +144,26 @@ def perspectives(
 def _chunk(
     reader: sqlite3.Connection, ids: str, roles: frozenset[Role], players: Mapping[str, tuple[str, str]], told: Read
 ) -> Iterator[Perspective]:
+    heads = reader.execute(_HEADS, (ids,)).fetchall()
     tips: dict[str, list[tuple[Role, str]]] = {}
-    for episode, role, tip in reader.execute(_TIPS, (ids,)):
+    under_way = json.dumps([row[0] for row in heads if row[10] is None])
+    for episode, role, tip in chain(reader.execute(_HEARD, (ids,)), reader.execute(_TIPS, (under_way,))):
         if not roles or role in roles:
             tips.setdefault(episode, []).append((role, tip))
-    heads = reader.execute(_HEADS, (ids,)).fetchall()
-    turns: dict[str, list[tuple[Any, ...]]] = {row[0]: [] for row in heads}
-    for row in reader.execute(_TURNS, (ids,)):
-        turns[row[0]].append(row)
+    turns = {episode: list(said) for episode, said in groupby(reader.execute(_TURNS, (ids,)), _FIRST)}
     messages = _Messages(reader)
     messages.read(ids, tips, sum(map(len, turns.values())))
     for row in heads:
         episode, *_, rewards, plies, scored, parent = row
-        said = turns[episode] if parent is None else lineage(reader, episode, _COLUMNS)
+        said = turns.get(episode, ()) if parent is None else lineage(reader, episode, _COLUMNS)
         credit = _credit(scored)
-        paid: Mapping[str, float] = json.loads(rewards) if rewards else {}
+        paid = _paid(rewards)
         spoken: dict[Role, list[Spoken]] = {role: [] for role, _ in tips.get(episode, ())}
         for holder, turn, ply, round, who, player, person, assisted, verdict in said:
             if (mine := spoken.get(who)) is not None:
                 own = turn if holder == episode else None
                 name, kind = players[player]
-                mine.append(Spoken(own, ply, round, name, kind, person, assisted == 1, verdict, credit.get(ply)))
+                mine.append(_spoken((own, ply, round, name, kind, person, assisted == 1, verdict, credit.get(ply))))
         for role, tip in tips.get(episode, ()):
             lines, places = messages.walk(tip)
             if len(places) != len(spoken[role]):
@@ -174,13 +196,16 @@ class _Messages(dict[str, MessageRow]):
             else:
                 spans.append([low, high])
         if sum(high - low for low, high in spans) < SPREAD * (turns + len(ends)):
-            rows = self._reader.execute(_THERE, (json.dumps(spans),))
+            self._keep(self._reader.execute(_THERE, (json.dumps(spans),)))
         else:
-            rows = self._reader.execute(_UP, (json.dumps([tip for _, tip in ends]),))
-        self.update({row[0]: row for row in rows})
+            self._keep(self._reader.execute(_UP, (json.dumps([tip for _, tip in ends]),)))
+
+    def _keep(self, found: sqlite3.Cursor) -> None:
+        rows: list[MessageRow] = found.fetchall()
+        self.update(zip(map(_FIRST, rows), rows, strict=True))
 
     def __missing__(self, hash: str) -> MessageRow:
-        self.update([(row[0], row) for row in self._reader.execute(_UP, (json.dumps([hash]),))])
+        self._keep(self._reader.execute(_UP, (json.dumps([hash]),)))
         if (row := self.get(hash)) is None:
             raise KeyError(hash)
         return row
@@ -196,10 +221,20 @@ class _Messages(dict[str, MessageRow]):
         return tuple(found), tuple([at for at, row in enumerate(found) if row[2] == "assistant"])
 
 
-def _credit(turns: str | None) -> dict[int, float]:
+# Games have few values, and so thousands of episodes few texts of them.
+@lru_cache(maxsize=4096)
+def _credit(turns: str | None) -> Mapping[int, float]:
     return {ply: value for ply, _, value in json.loads(turns)} if turns else {}
 
 
+@lru_cache(maxsize=4096)
+def _paid(rewards: str | None) -> Mapping[str, float]:
+    return json.loads(rewards) if rewards else {}
+
+
+_FIRST = itemgetter(0)
+# in half the time of Spoken(…)
+_spoken: Callable[[Row], Spoken] = partial(tuple.__new__, Spoken)  # pyright: ignore[reportUnknownMemberType]
 _CHOSEN = "(SELECT value FROM json_each(?))"
 _COLUMNS = "t.episode_id, t.id, t.ply, t.round, t.role, t.player_id, t.person_id, t.assisted, t.verdict"
 _HEADS = f"""
@@ -209,6 +244,7 @@ SELECT e.id, e.run_id, e.game, i.name, i.id, i.key, i.experiment, i.language, i.
 {FROM} WHERE e.id IN {_CHOSEN} ORDER BY e.id"""
 _TURNS = f"""
 SELECT {_COLUMNS} FROM turns t WHERE t.episode_id IN {_CHOSEN} ORDER BY t.episode_id, t.ply"""
+_HEARD = f"SELECT episode_id, role, hash FROM heard WHERE episode_id IN {_CHOSEN} ORDER BY episode_id, role"
 _TIPS = f"SELECT episode_id, role, hash FROM tips WHERE episode_id IN {_CHOSEN} ORDER BY episode_id, role"
 _BEGINNINGS = f"SELECT episode_id, seen_hash FROM turns WHERE episode_id IN {_CHOSEN} AND ply = 0"
 _SPANS = """

@@ -59,12 +59,12 @@ MOST = 64
 
 
 @lru_cache(maxsize=256)
-def insert_sql(table: str, rows: int = 1) -> str:
-    """The statement that inserts so many rows of `COLUMNS[table]`."""
-    columns = COLUMNS[table].split()
-    row = f"({', '.join('?' * len(columns))})"
+def insert_sql(table: str, rows: int = 1, columns: str = "") -> str:
+    """The statement that inserts so many rows: of `columns`, in their order, or of all `COLUMNS[table]`."""
+    named = (columns or COLUMNS[table]).split()
+    row = f"({', '.join('?' * len(named))})"
     again = f" ON CONFLICT({CONTENT[table]}) DO NOTHING" if table in CONTENT else ""
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}{again}"
+    return f"INSERT INTO {table} ({', '.join(named)}) VALUES {', '.join([row] * rows)}{again}"
 
 
 class Work:
@@ -183,19 +183,25 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            with self._lock:
-                while not self._queue and not self._closed:
-                    self._wake.wait()
-                batch, self._queue = self._queue, []
-            if not batch:
-                break
-            for piece in _pieces(batch):
-                self._write(piece)
-                _tell(piece)
+        while self._next():
+            pass
         with contextlib.suppress(sqlite3.OperationalError):  # others are writing: tidying can wait for the next time
             self._connection.execute("PRAGMA optimize")
         self._connection.close()
+
+    def _next(self) -> bool:
+        """Wait for work and do it; False where the log was closed and none is left.
+
+        A function of its own, so that nothing holds what was written, such as the rows of a data set, while it waits.
+        """
+        with self._lock:
+            while not self._queue and not self._closed:
+                self._wake.wait()
+            batch, self._queue = self._queue, []
+        for piece in _pieces(batch):
+            self._write(piece)
+            _tell(piece)
+        return bool(batch)
 
     def _write(self, piece: Sequence[Work]) -> None:
         try:
@@ -246,12 +252,16 @@ def insert(connection: sqlite3.Connection, works: Sequence[Rows]) -> None:
             if some:
                 found.setdefault(table, []).extend(some)
     for table in COLUMNS if len(found) > 1 else found:
-        rows = found.get(table, ())
-        at = 0
-        while at < len(rows):
-            size = 1 << (min(len(rows) - at, MOST).bit_length() - 1)  # powers of two: few statements to prepare
-            connection.execute(insert_sql(table, size), [*chain.from_iterable(rows[at : at + size])])
-            at += size
+        insert_rows(connection, table, found.get(table, ()))
+
+
+def insert_rows(connection: sqlite3.Connection, table: str, rows: Sequence[Row], columns: str = "") -> None:
+    """Insert rows of one table, with `columns` in their order, or with all of them. Raises sqlite3.Error."""
+    at = 0
+    while at < len(rows):
+        size = 1 << (min(len(rows) - at, MOST).bit_length() - 1)  # powers of two: few statements to prepare
+        connection.execute(insert_sql(table, size, columns), [*chain.from_iterable(rows[at : at + size])])
+        at += size
 
 
 def require_consent(connection: sqlite3.Connection, person: str) -> None:

@@ -7,12 +7,10 @@ and seed give the same rows and the same content hash.
 from __future__ import annotations
 
 import dataclasses
-import gc
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -22,7 +20,7 @@ from games.engine import Message
 from store.datasets import DatasetRow
 from store.filters import Filters, absent
 from store.judged import Judges
-from store.perspectives import Perspective, Read, Spoken, perspectives
+from store.perspectives import Perspective, Read, Spoken, perspectives, still
 from training.branched import branched_rows
 from training.judged import judged_rows
 from training.leaks import Guard, Leak
@@ -35,18 +33,6 @@ JudgedUse: TypeAlias = Literal["with", "only", "without"]
 
 class NothingToTrain(ValueError):
     """No row is left; the message says where they went."""
-
-
-@contextmanager
-def still() -> Iterator[None]:
-    """Keep Python's collector still: what is read here is kept, and it would look through all of it time and again."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 @dataclass(slots=True)
@@ -81,9 +67,7 @@ def build_sft(
     kept, guard, told = read(reader, filters, wish.roles)
     selected = select(kept, wish)
     _some(selected.rows, told, selected.left_out, guard)
-    rows: list[DatasetRow] = []
-    for row in selected.rows:
-        rows += [_row(row)] * row.copies
+    rows = [_row(row) for row in selected.rows for _ in range(row.copies)]
     if share > 0:
         rows += _rehearsal(general, share, len(rows), wish.seed)
     facts = {
@@ -196,7 +180,9 @@ def _row(row: Row) -> DatasetRow:
         trained, turns = (upto - 1,), () if turn is None else (turn,)
     else:
         trained, turns = row.places, _turns(row.trained)
-    return DatasetRow(one.lines[upto - 1][0], trained, None, None, None, one.episode, one.role, turns, why=why)
+    return DatasetRow(
+        one.lines[upto - 1][0], trained, None, None, None, one.episode, one.role, turns, (), None, None, None, why
+    )  # fmt: skip
 
 
 def _pair(pair: Pair) -> DatasetRow:

@@ -7,11 +7,12 @@ counts what it leaves out, so that a data set can be made again and its table ex
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from statistics import median
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -96,6 +97,9 @@ class Row(NamedTuple):
     def tip(self) -> str:
         """The hash of the last message: the dialogue's name in the log."""
         return self.perspective.lines[self.upto - 1][0]
+
+
+_ROW: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)
 
 
 @dataclass(slots=True)
@@ -185,7 +189,7 @@ def _rows(one: Perspective, wish: Selection, left_out: Counter[str]) -> list[Row
         if broken:
             left_out["a rule was broken before"] += sum(at > broken[0] for at in loss)
             loss = [at for at in loss if at < broken[0]]
-        return [Row(one, places[at] + 1, (at,)) for at in loss]
+        return [_ROW((one, places[at] + 1, (at,), 1, "")) for at in loss]
     if broken:
         left_out["a rule was broken"] += 1
         return []
@@ -207,12 +211,11 @@ def _once(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
     kept: list[Row] = []
     for row in rows:
         one, upto, loss, _, _ = row
-        name = (one.lines[upto - 1][0], loss)
-        if name in seen:
-            left_out["the same words again"] += 1
-        else:
-            seen.add(name)
+        seen.add((one.lines[upto - 1][0], loss))
+        if len(seen) > len(kept):
             kept.append(row)
+    if len(kept) < len(rows):
+        left_out["the same words again"] += len(rows) - len(kept)
     return kept
 
 

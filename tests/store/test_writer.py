@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
+import weakref
 
 import pytest
 
@@ -117,6 +119,21 @@ def test_functions_run_one_by_one_and_give_back_a_value(writer):
     with pytest.raises(LogError, match="ZeroDivisionError"):
         writer.do(lambda db: 1 // 0)
     assert writer.do(lambda db: db.execute("SELECT count(*) FROM messages").fetchone()) == (1,)
+
+
+def test_what_was_written_is_let_go_of(writer):
+    class Rows:
+        """So many that nobody wants them to be kept until somebody writes again."""
+
+    rows = Rows()
+    gone = weakref.ref(rows)
+    writer.do(lambda db, held=rows: None)
+    del rows
+    for _ in range(200):  # the writer's thread wakes the caller first and lets go then
+        if gone() is None:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the writer holds what it wrote")
 
 
 def test_threads_and_loops_together(writer, path):
