@@ -332,6 +332,8 @@ class Table:
         self.registry = registry
         self.history = history
         self.person = person
+        self.opening = ""
+        """The model that is being opened right now, which takes as long as its weights take to load."""
         self._pool: Pool = {}
         self._one = asyncio.Lock()
 
@@ -339,18 +341,23 @@ class Table:
         self, spec: str | PlayerSpec, *, game: Game, role: Role, assist: bool | None = None, language: str = "en"
     ) -> Player:
         """Open one player; see `open_player`. Its backend stays open until the table is closed."""
+        found = parse(spec) if isinstance(spec, str) else spec
         async with self._one:
-            return await open_player(
-                spec,
-                game=game,
-                role=role,
-                registry=self.registry,
-                history=self.history,
-                assist=assist,
-                language=language,
-                person=self.person,
-                pool=self._pool,
-            )
+            self.opening = found.head if found.is_model else ""
+            try:
+                return await open_player(
+                    found,
+                    game=game,
+                    role=role,
+                    registry=self.registry,
+                    history=self.history,
+                    assist=assist,
+                    language=language,
+                    person=self.person,
+                    pool=self._pool,
+                )
+            finally:
+                self.opening = ""
 
     async def seats(
         self, specs: Mapping[Role, str], *, game: Game, assist: bool | None = None, language: str = "en"

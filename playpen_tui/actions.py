@@ -356,6 +356,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("end", "home", "escape,h", "home", "Back to Home"),
     Action("curtain", "lift", "enter,space", "lift", "Lift the curtain"),
     Action("dialog", "back", "escape", "close", "Close this"),
+    Action("opening", "stop", "escape", "stop", "Stop what is being opened; nothing has been played yet"),
     Action("choose", "back", "escape", "close", "Close this"),
     Action("choose", "text_up", "pageup", "text up", "Further up in the text", footer=False, priority=True),
     Action("choose", "text_down", "pagedown", "text down", "Further down in the text", footer=False, priority=True),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from playpen_tui.actions import Action, bindings, of
+from playpen_tui.loading import PATIENCE
 from playpen_tui.messages import (
     Adjudicate,
     Agree,
@@ -38,11 +39,11 @@ from playpen_tui.messages import (
     TakePart,
     Weigh,
 )
-from playpen_tui.screens.dialogs import Choose, Prompt, TextDialog, help_text
+from playpen_tui.screens.dialogs import Choose, Opening, Prompt, TextDialog, help_text
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.text import ControlFilter, one_line
 from playpen_tui.theme import THEMES
-from playpen_tui.workbench import Workbench, expected, question
+from playpen_tui.workbench import Workbench, described, expected, question
 
 if TYPE_CHECKING:
     from playpen_tui.figures import Asked
@@ -50,6 +51,15 @@ if TYPE_CHECKING:
     from playpen_tui.watching import Stand, Watch
 
 FAULT = "The log is as it was. `playpen-tui --debug play … --plain` shows where it happened."
+
+
+T = TypeVar("T")
+
+
+def _title(what: Watch) -> str:
+    """What is opened there, in words."""
+    plan = what.wish.plan if what.wish is not None else None
+    return f"Self-play of {', '.join(plan.games)}" if plan is not None else "Opening a run"
 
 
 class PlaypenApp(App[int]):
@@ -369,7 +379,9 @@ class PlaypenApp(App[int]):
                     setup = replace(setup, record=False)
                 else:
                     await self.bench.give_consent(answer, setup)
-            sitting = await self.bench.deal(setup, avoid=message.avoid)
+            sitting = await self._opened(described(setup), self.bench.deal(setup, avoid=message.avoid))
+            if sitting is None:
+                return
         except expected() as error:
             self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
             return
@@ -378,6 +390,26 @@ class PlaypenApp(App[int]):
         await self._to_home()
         self.last = sitting
         await self.push_screen(PlayScreen(sitting, self.bench))
+
+    async def _opened(self, title: str, opening: Coroutine[Any, Any, T]) -> T | None:
+        """What comes of `opening`; None where a person gave it up. A word over the screen says what is waited for.
+
+        Raises what `opening` raises.
+        """
+        task = asyncio.ensure_future(opening)
+        word = Opening(title, lambda: self.bench.loading)
+        try:
+            if not (await asyncio.wait([task], timeout=PATIENCE))[0]:
+                await self.push_screen(word)
+                given_up = asyncio.ensure_future(word.given_up.wait())
+                await asyncio.wait([task, given_up], return_when=asyncio.FIRST_COMPLETED)
+                given_up.cancel()
+            return task.result() if task.done() else None
+        finally:
+            if task.cancel():
+                await asyncio.wait([task])
+            while word in self.screen_stack:
+                await self.pop_screen()
 
     def on_take_part(self, message: TakePart) -> None:
         """Into a study."""
@@ -410,7 +442,10 @@ class PlaypenApp(App[int]):
                 self.notify("a run goes on already; watch it from Home, or let it end first", markup=False)
                 return
             else:
-                stand = await open_stand(self.bench, what)
+                found = await self._opened(_title(what), open_stand(self.bench, what))
+                if found is None:
+                    return
+                stand = found
         except expected() as error:
             self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
             return

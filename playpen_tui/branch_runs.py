@@ -31,7 +31,7 @@ class BranchRuns:
     async def start(self, wish: BranchWish) -> Branching:
         """Open a run and let it go on in the background. Raises what `open_branching` raises."""
         if self._table is None:
-            self._table = Table(self._bench.registry, history=(await self._bench.log()).history)
+            self._table = self._bench.table((await self._bench.log()).history)
         opened = await open_branching(self._bench, wish, table=self._table)
         opened.scheduler.listen(lambda lane, event: self._tell() if event is None else None)
         self._running[opened] = asyncio.ensure_future(self._follow(opened))

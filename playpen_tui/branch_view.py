@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.intervals import Estimate, mean_return
 from games.engine import Match
-from playpen_tui.plain_text import plain, short
+from playpen_tui.plain_text import bare, plain, short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.transcript import spoken
 from store.branches import Branch, Point, Rollout, Tree
@@ -48,7 +48,7 @@ def wrong(match: Match, branch: Branch) -> str:
 
 def author(branch: Branch) -> str:
     """Who wrote it: `smollm2 assisted ×3`, `a person`, `bot, said`."""
-    name = "a person" if branch.kind == "human" else branch.player.partition("?")[0]
+    name = "a person" if branch.kind == "human" else bare(branch.player)
     parts = [name]
     if branch.assisted:
         parts.append("assisted")

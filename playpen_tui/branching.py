@@ -350,7 +350,7 @@ async def open_branching(
     if wish.rollouts < 0 or not wish.wide or not wish.points:
         raise BadPlan("there is nothing to branch: name an episode and a ply, and at least one candidate")
     own = table is None
-    table = table or Table(bench.registry, history=log.history)
+    table = table or bench.table(log.history)
     try:
         opened = Branching(bench, log, wish, run, table, own)
         opened.points = await asyncio.to_thread(_points, opened, log, bench.registry)

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
 
-from playpen_tui.plain_text import plain, short
+from playpen_tui.plain_text import bare, plain, short
 from playpen_tui.theme import GLYPHS
 from store.browse import MARKS, Found
 
@@ -115,7 +115,7 @@ def excerpt(text: str) -> list[Cell]:
 
 def players(found: Found) -> str:
     """Who played, in the order of the roles; one player in all seats once, settings left out."""
-    names = [name.partition("?")[0] for name in found.row.seats.values()]
+    names = [bare(name) for name in found.row.seats.values()]
     if found.row.people:
         names = [name for name in names if name not in found.row.people]
         names = ["a person" if name == "human" else name for name in names]

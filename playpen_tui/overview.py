@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from games import catalog
 from players.elsewhere import OPEN
+from playpen_tui.plain_text import bare
 from playpen_tui.sitting import HUMAN, Setup
 from store import trainings
 
@@ -81,11 +82,6 @@ def _again(last: EpisodeRow | None) -> Setup | None:
     if last is None or last.game not in catalog.names() or set(last.seats) != set(catalog.get(last.game).roles):
         return None
     return Setup(last.game, dict(last.seats), language=last.language)
-
-
-def bare(name: str) -> str:
-    """A player's name as typed, without its settings."""
-    return name.partition("?")[0]
 
 
 def seated(row: EpisodeRow) -> list[str]:

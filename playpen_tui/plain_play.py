@@ -18,6 +18,7 @@ from pathlib import Path
 from games.boards import Field
 from games.engine import Match
 from players.base import Event, Failed, PlayerError, Thinking
+from playpen_tui.loading import told
 from playpen_tui.plain_board import lines as board_lines
 from playpen_tui.plain_text import clean, plain
 from playpen_tui.sitting import Setup, Sitting
@@ -93,7 +94,7 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
                 setup = replace(setup, record=False)
             else:
                 await bench.give_consent(answer, setup)
-        sitting = await bench.deal(setup)
+        sitting = await told(bench, bench.deal(setup), lambda text: print(f"playpen-tui: {text}", file=sys.stderr))
         for notice in bench.new_notices():
             print(f"playpen-tui: {notice}", file=sys.stderr)
         try:

@@ -60,3 +60,10 @@ def short(text: str, width: int) -> str:
 def plain(text: str) -> str:
     """The cleaned text on a single line of any length: for output that is read aloud or piped."""
     return clean(" ".join(text.split()), 2_000)
+
+
+def bare(name: str) -> str:
+    """A player's name as typed, without its settings, and of a path to weights its last part."""
+    head = name.partition("?")[0]
+    kind, colon, path = head.partition(":")
+    return f"{kind}:{path.rstrip('/').rpartition('/')[2]}" if colon and path.startswith(("/", "~", ".")) else head

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from playpen_tui.overview import SILENCE, seated, verdict, when
+from playpen_tui.plain_text import bare
 from playpen_tui.watching import BOOKMARK, Watch
 from playpen_tui.workbench import Workbench
 from store.filters import Filters
@@ -122,7 +123,7 @@ def _run(row: RunRow, now: datetime) -> Item:
         id=row.id,
         state=word,
         games=", ".join(map(str, plan.get("games") or ())) or KINDS[row.kind],
-        who=" · ".join(str(name).partition("?")[0] for name in players),
+        who=" · ".join(bare(str(name)) for name in players),
         how=how,
         age=ago(row.created_at, now),
     )

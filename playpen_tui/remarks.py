@@ -20,6 +20,7 @@ from games.engine import Match, Role, View
 from players.base import Ask, Call, Called, Emit, Event, Identity, Reply, silent
 from players.choosing import Offer
 from players.driver import sampling_seed
+from playpen_tui.plain_text import bare
 from playpen_tui.sitting import BadSetup
 from playpen_tui.workbench import Workbench
 from store import turn_judging
@@ -364,4 +365,4 @@ def _sibling(log: Log, spot: Spot, text: str, who: Identity) -> Sibling:
     other = turn_judging.add_reply(log, turn.id, Wording(text, who))
     pairs = [(own, spot.words(turn.text)), (other, spot.words(text))]
     (left, left_words), (right, right_words) = pairs if sides(own, other) else reversed(pairs)
-    return Sibling(spot, text, who.name.partition("?")[0], (left, right), left_words, right_words)
+    return Sibling(spot, text, bare(who.name), (left, right), left_words, right_words)

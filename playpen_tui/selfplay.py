@@ -202,7 +202,7 @@ async def open_selfplay(bench: Workbench, wish: Wish, table: Table | None = None
         run = await asyncio.to_thread(log.new_run, wish.kind, config, plan.seed, __version__)
     waiting = await asyncio.to_thread(_waiting, log, plan, run, done, begun)
     own = table is None
-    table = table or Table(bench.registry, history=log.history if log else None)
+    table = table or bench.table(log.history if log else None)
 
     async def seating(spec: str, job: Job, role: Role) -> Player:
         return await table.seat(spec, game=job.game, role=role, assist=plan.assist, language=job.instance.language)

@@ -24,6 +24,7 @@ from players.driver import drive
 from players.elsewhere import OPEN, Beside, Elsewhere
 from players.human import HumanPlayer
 from players.ports import NoRecorder, Place, Recorder
+from playpen_tui.plain_text import bare
 from playpen_tui.transcript import YOU
 from store.errors import Taken
 
@@ -215,7 +216,7 @@ class Sitting:
         several = len(self.humans) > 1
         names: dict[Role, str] = {}
         for role, player in self.players.items():
-            name = player.identity.name.partition("?")[0]
+            name = bare(player.identity.name)
             names[role] = role if name == OPEN else name
             if role in self.humans:
                 names[role] = role if several else YOU
@@ -337,7 +338,7 @@ class Sitting:
     def spoke(self, role: Role, name: str) -> None:
         """Another process spoke for a seat that is, or was, played here."""
         player = self.players[role]
-        self._other = role if name.startswith(HUMAN) else name.partition("?")[0]
+        self._other = role if name.startswith(HUMAN) else bare(name)
         self.overtaken = isinstance(player, HumanPlayer)
         if role in self.joined and not name.startswith(HUMAN):  # sooner than the next sign: the seat is theirs now
             self._stand_up()

@@ -17,6 +17,7 @@ from players.choosing import Choose, Chooser
 from players.human import HumanPlayer
 from players.scheduler import Lane, LaneState
 from playpen_tui.overview import SILENCE
+from playpen_tui.plain_text import bare
 from playpen_tui.selfplay import SelfPlay, open_selfplay, span, told
 from playpen_tui.sitting import BadSetup
 from playpen_tui.watching import BOOKMARK, PLACES, Ability, Listeners, Stand, Watch, Watched, headline
@@ -181,7 +182,7 @@ def _refresh(watched: Watched, lane: Lane) -> None:
 def _named(names: Mapping[Role, str], seats: Mapping[Role, Player] | None = None) -> dict[Role, str]:
     """Names for a screen: settings left out, and oneself is `you`."""
     mine = {role for role, player in (seats or {}).items() if isinstance(player, HumanPlayer)}
-    return {role: "you" if role in mine else name.partition("?")[0] for role, name in names.items()}
+    return {role: "you" if role in mine else bare(name) for role, name in names.items()}
 
 
 class FollowStand(Listeners):
@@ -278,7 +279,7 @@ class FollowStand(Listeners):
                 continue
             if watched.match.ply == turn.ply and not watched.match.over:
                 watched.match = watched.match.play(turn.text)
-                name = turn.player.partition("?")[0]
+                name = bare(turn.player)
                 watched.changed_hands |= name != watched.names[turn.role]
                 watched.names[turn.role] = name
                 watched.doing.of(turn.role).assisted = turn.assisted

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 from games import catalog
 from games.engine import Game, Match, Role
@@ -20,11 +21,12 @@ from players.base import Player, PlayerError
 from players.elsewhere import OPEN, Elsewhere
 from players.human import HumanPlayer
 from players.opening import Table, check
-from players.ports import NoRecorder, Place
+from players.ports import History, NoRecorder, Place
 from players.registry import Registry
 from players.spec import NEW, PlayerSpec, parse
 from playpen_tui import __version__
-from playpen_tui.overview import Overview, bare, overview
+from playpen_tui.overview import Overview, overview
+from playpen_tui.plain_text import bare
 from playpen_tui.settings import Settings
 from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
 from playpen_tui.terminals import Guests, Shared
@@ -111,7 +113,7 @@ def described(setup: Setup) -> str:
 
 def _elsewhere(spec: str) -> str:
     """A spec as Home prints it."""
-    return "somebody at another terminal" if spec.startswith(f"{HUMAN}@") else spec
+    return "somebody at another terminal" if spec.startswith(f"{HUMAN}@") else bare(spec)
 
 
 def built_in_ready() -> bool:
@@ -131,6 +133,7 @@ class Workbench:
         self.notices: list[str] = []
         self._log: Log | None = None
         self._table: Table | None = None
+        self._tables: WeakSet[Table] = WeakSet()
         self._registry: Registry | None = None
         self._run: str | None = None
         self._person: str | None = None
@@ -170,6 +173,17 @@ class Workbench:
         return found
 
     # what there is
+
+    def table(self, history: History | None = None) -> Table:
+        """A new table for players of this registry; whoever asked closes it."""
+        table = Table(self.registry, history=history)
+        self._tables.add(table)
+        return table
+
+    @property
+    def loading(self) -> str:
+        """The model that is being loaded right now, at any table."""
+        return next((table.opening for table in tuple(self._tables) if table.opening), "")
 
     async def log(self) -> Log:
         """The log, opened (and made, where it is not there yet). Raises LogError."""
@@ -565,7 +579,7 @@ class Workbench:
         game = match.game
         if self._table is None:
             history = (await self.log()).history if setup.record or parse(spec).kind == "replay" else None
-            self._table = Table(self.registry, history=history)
+            self._table = self.table(history)
         named = parse(spec)
         if named.kind == HUMAN:
             self._table.person = await self.pseudonym() if setup.record and not named.name else ""

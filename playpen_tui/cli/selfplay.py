@@ -151,11 +151,12 @@ def wished(asked: dict[str, Any]) -> Wish:
 
 async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
     """Play, with a line of progress on stderr. Returns the exit code."""
+    from playpen_tui.loading import told
     from playpen_tui.selfplay import budget, line, open_selfplay
     from playpen_tui.workbench import Workbench
 
     async with Workbench(path) as bench:
-        opened = await open_selfplay(bench, wish)
+        opened = await told(bench, open_selfplay(bench, wish), lambda text: print(text, file=sys.stderr))
         for notice in bench.new_notices():
             print(f"note: {notice}", file=sys.stderr)
         interrupts = _obey(opened)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from textual.app import ComposeResult
@@ -15,6 +17,7 @@ from textual.widgets.option_list import Option
 
 from games.engine import Role
 from playpen_tui.actions import Action, bindings
+from playpen_tui.plain_text import bare
 from playpen_tui.text import clean, one_line, short
 
 
@@ -78,6 +81,48 @@ class TextDialog(ModalScreen[None]):
     def action_back(self) -> None:
         """Close."""
         self.dismiss(None)
+
+
+class Opening(ModalScreen[None]):
+    """What is being opened, where that takes more than a moment; esc gives it up."""
+
+    BINDINGS = bindings("opening")
+    DEFAULT_CSS = """
+    Opening { align: center middle; }
+    Opening > Vertical { width: 72; max-width: 96%; height: auto; background: $surface; border: round $border;
+                         padding: 1 2; }
+    Opening #opening-title { color: $accent; text-style: bold; margin: 0 0 1 0; }
+    Opening #opening-keys { color: $secondary; margin: 1 0 0 0; }
+    """
+
+    def __init__(self, title: str, loading: Callable[[], str]) -> None:
+        super().__init__()
+        self._heading = title
+        self._loading = loading
+        self._since = monotonic()
+        self.given_up = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        """What it is, what it waits for, and how to give it up."""
+        with Vertical():
+            yield Static(Content(one_line(self._heading, 200)), id="opening-title")
+            yield Static("", id="opening-text")
+            yield Static("esc stop; nothing has been played yet", id="opening-keys")
+
+    def on_mount(self) -> None:
+        """Count the seconds."""
+        self._draw()
+        self.set_interval(0.5, self._draw)
+
+    def _draw(self) -> None:
+        name = self._loading()
+        doing = f"loading {one_line(bare(name), 200)}" if name else "opening"
+        line = Content(f"{doing} …") + Content.styled(f"  {monotonic() - self._since:.0f} s", "$secondary")
+        self.query_one("#opening-text", Static).update(line)
+
+    def action_stop(self) -> None:
+        """Give it up."""
+        self.given_up.set()
 
 
 def help_text(groups: Sequence[tuple[str, Sequence[Action]]]) -> Content:

@@ -15,6 +15,7 @@ from textual.widgets.option_list import Option
 from games.engine import Role
 from players.elsewhere import OPEN
 from playpen_tui.actions import bindings
+from playpen_tui.plain_text import bare
 from playpen_tui.sitting import HUMAN, is_elsewhere
 from playpen_tui.text import one_line, short
 
@@ -140,7 +141,7 @@ class SeatsDialog(ModalScreen[tuple[Role, str] | None]):
 
 def _short_name(spec: str) -> str:
     """Who this spec is, in the list."""
-    return "you" if spec == HUMAN else "whoever joined" if is_elsewhere(spec) else spec.partition("?")[0]
+    return "you" if spec == HUMAN else "whoever joined" if is_elsewhere(spec) else bare(spec)
 
 
 def _about(spec: str) -> str:

@@ -41,7 +41,7 @@ from playpen_tui.screens.annotate import AnnotateScreen
 from playpen_tui.screens.branches import BranchesScreen
 from playpen_tui.screens.browse import BrowseScreen
 from playpen_tui.screens.compare import CompareScreen
-from playpen_tui.screens.dialogs import Choose, Curtain, Prompt, TextDialog
+from playpen_tui.screens.dialogs import Choose, Curtain, Opening, Prompt, TextDialog
 from playpen_tui.screens.disagreed import DisagreedScreen
 from playpen_tui.screens.disagreement import DisagreementScreen
 from playpen_tui.screens.episode import EpisodeScreen
@@ -107,6 +107,7 @@ DOERS = {
     "play": (PlayScreen,),
     "end": (EndCard,),
     "curtain": (Curtain,),
+    "opening": (Opening,),
     "queues": (QueuesScreen,),
     "annotate": (AnnotateScreen,),
     "adjudicate": (AdjudicateScreen,),
