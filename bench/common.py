@@ -133,8 +133,11 @@ class Peer:
         where: str | Path | None = None,
         *,
         faithful: bool = False,
+        together: int = 1,
     ) -> dict[str, Any]:
         """Let it play a plan (see `bench.clem_peer`) and return its answer; a path is read only once.
+
+        `together` is how many episodes of a recorded plan are under way at once.
 
         Raises PeerError when it died; its own words are on standard error.
         """
@@ -145,6 +148,7 @@ class Peer:
             "mode": mode,
             "dir": where and str(where),
             "faithful": faithful,
+            "together": together,
         }
         try:
             self._process.stdin.write(json.dumps(request) + "\n")

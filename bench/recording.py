@@ -3,7 +3,8 @@
 `python -m bench.recording [--smoke] [--peer PYTHON]` prints one JSON document. Scripted Taboo episodes of two, four and
 six turns are driven 64 at once, every turn committed before the next is asked for. The rows of each transaction are
 kept and inserted again, in transactions of the same sizes, by a loop that does nothing else: the limit for anybody who
-keeps this log. The peer is clemcore's own runner with the file callbacks of `clem run`, playing the same texts.
+keeps this log. The peer is clemcore's own runner with the file callbacks of `clem run`, playing the same texts
+one after the other, as `clem run` does, and 64 at once, as `clem run -b` does.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ EPISODES = 3000
 PEER_EPISODES = 300
 REPEATS = 5
 SMOKE = {"episodes": 60, "peer": 15, "repeats": 2}
-GOALS = {"episodes_per_s": 900.0, "raw": 0.5, "peer": 10.0}
+GOALS = {"episodes_per_s": 900.0, "raw": 0.5, "peer": 10.0, "peer_together": 10.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ def run(smoke: bool, python: str | None) -> dict[str, Any]:
     """The whole benchmark as one document."""
     count, for_peer, repeats = (EPISODES, PEER_EPISODES, REPEATS) if not smoke else SMOKE.values()
     found = scripts(count, for_peer)
-    sides: dict[str, list[Measured]] = {"recorded": [], "raw": [], "unrecorded": [], "peer": []}
+    sides: dict[str, list[Measured]] = {"recorded": [], "raw": [], "unrecorded": [], "peer": [], "peer_together": []}
     answer: dict[str, Any] = {}
     with (
         tempfile.TemporaryDirectory(prefix="bench-recording-") as folder,
@@ -191,6 +192,8 @@ def run(smoke: bool, python: str | None) -> dict[str, Any]:
             if peer is not None:
                 answer = peer.play(plan, "recorded", here / f"peer-{turn}")
                 sides["peer"].append(rates(answer))
+                batch = peer.play(plan, "recorded", here / f"peer-together-{turn}", together=CONCURRENCY)
+                sides["peer_together"].append(rates(batch))
         size = (here / "log-0.sqlite").stat().st_size
     rows = Counter(dict.fromkeys(COLUMNS, 0))
     for transaction in kept:
@@ -215,6 +218,7 @@ def run(smoke: bool, python: str | None) -> dict[str, Any]:
         content["peer"] |= {name: answer[name] for name in about}
         content["peer"]["game"] = "our own Taboo on clemcore's classes (bench/clem_peer), since clembench is no package"
         against["peer"] = ratios(sides["recorded"], sides["peer"])
+        against["peer_together"] = ratios(sides["recorded"], sides["peer_together"])
     return document("recording", smoke, **content, against=against, goals=GOALS, met=_met(content, against))
 
 

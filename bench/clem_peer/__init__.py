@@ -8,7 +8,7 @@
 
 From Python, `bench.common.Peer` starts it with `--serve`, so that clemcore is imported once (several seconds) and
 repeats of ours and theirs can take turns. A request is `{"plan": PLAN or its path, "mode": "bare" | "recorded",
-"dir": where to record (default: a temporary directory, removed afterwards), "faithful": false}`.
+"dir": where to record (default: a temporary directory, removed afterwards), "faithful": false, "together": 1}`.
 
 A plan is data: `{"game": "taboo" | "wordle", "prompts": {...}, "words": [...], "episodes": [{"target": "river",
 "related": ["water", "flow", "stream"], "texts": ["CLUE: …", "GUESS: …", …]}]}`. `texts` are the replies of both
@@ -17,7 +17,8 @@ players in the order of their turns; they must end the game exactly. `prompts` a
 Taboo's stop words or Wordle's allowed guesses. `related` is Taboo's alone.
 
 `bare` is the loop of an embedder: a game master per episode, context, step, until done; no logger is attached.
-`recorded` is clemcore's own runner with the callbacks of `clem run`, which write four to six JSON files an episode.
+`recorded` is clemcore's own runner with the callbacks of `clem run`, which write four to six JSON files an episode;
+`together` above 1 takes that of `clem run -b`, which keeps so many episodes under way.
 The answer holds episodes, steps, outcomes, wall and CPU seconds of the play alone, and what was written.
 
 The two games are ours, written for this purpose on clemcore's public classes, since clembench's are not a package.

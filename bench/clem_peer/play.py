@@ -59,15 +59,17 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     episodes = [benchmark.instance(n, episode) for n, episode in enumerate(plan["episodes"], 1)]
     experiment = {**benchmark.experiment(plan["prompts"]), "game_instances": episodes}
     instances = GameInstances(plan["game"], to_rows(plan["game"], {"experiments": [experiment]}))
-    models: list[Model] = [CustomResponseModel(ModelSpec(model_name="canned"))] * benchmark.game_spec.players
+    # this name is how clemcore's batches know that a player answers for itself
+    models: list[Model] = [CustomResponseModel(ModelSpec(model_name="mock"))] * benchmark.game_spec.players
+    together = int(request.get("together") or 1)
     gc.collect()
     if mode == "bare":
         measured = _bare(benchmark, instances, models)
     elif request.get("dir"):
-        measured = _recorded(benchmark, instances, models, Path(request["dir"]))
+        measured = _recorded(benchmark, instances, models, Path(request["dir"]), together)
     else:
         with tempfile.TemporaryDirectory(prefix="clem-records-") as where:
-            measured = _recorded(benchmark, instances, models, Path(where))
+            measured = _recorded(benchmark, instances, models, Path(where), together)
     said = sum(map(len, benchmark.scripts.values()))
     if measured["steps"] != said or measured["episodes"] != len(episodes):
         raise RuntimeError(f"{len(episodes)} scripts of {said} texts, but the peer played {measured}")
@@ -128,7 +130,9 @@ class _Count(GameBenchmarkCallback):
         self.outcomes[game_master.state.outcome.value] += 1
 
 
-def _recorded(benchmark: GameBenchmark, instances: GameInstances, models: list[Model], where: Path) -> dict[str, Any]:
+def _recorded(
+    benchmark: GameBenchmark, instances: GameInstances, models: list[Model], where: Path, together: int
+) -> dict[str, Any]:
     folder = ResultsFolder(where, run_dir=Model.to_identifier(models))
     infos = Model.to_infos(models)
     count = _Count()
@@ -141,7 +145,8 @@ def _recorded(benchmark: GameBenchmark, instances: GameInstances, models: list[M
         SignalFileSaver(folder),
     ]
     wall, cpu = time.perf_counter(), time.process_time()
-    dispatch.run(benchmark, instances, models, callbacks=GameBenchmarkCallbackList([*callbacks, count]))
+    heard = GameBenchmarkCallbackList([*callbacks, count])
+    dispatch.run(benchmark, instances, models, callbacks=heard, batch_size=together)
     measured = _timed(wall, cpu, count.outcomes, count.steps)
     files = [path for path in where.rglob("*") if path.is_file()]
     return measured | {
