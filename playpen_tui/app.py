@@ -39,11 +39,13 @@ from playpen_tui.messages import (
     TakePart,
     Weigh,
 )
+from playpen_tui.persons import question
+from playpen_tui.screens.consent import agreed
 from playpen_tui.screens.dialogs import Choose, Opening, Prompt, TextDialog, help_text
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.text import ControlFilter, one_line
 from playpen_tui.theme import THEMES
-from playpen_tui.workbench import Workbench, described, expected, question
+from playpen_tui.workbench import Workbench, described, expected
 
 if TYPE_CHECKING:
     from playpen_tui.figures import Asked
@@ -252,15 +254,8 @@ class PlaypenApp(App[int]):
 
     async def _may_judge(self) -> bool:
         """Whether verdicts of who sits here may be written; asks where it was never asked."""
-        if not await self.bench.needs_consent():
-            return True
-        answer = await self.push_screen_wait(Choose(*question("en")))
-        if answer is None:
-            return False
-        await self.bench.give_consent(answer)
-        if answer == "none":
-            self.notify("verdicts are only of use in the log; without it there is nothing to judge", markup=False)
-        return answer != "none"
+        sorry = "verdicts are only of use in the log; without it there is nothing to judge"
+        return await agreed(self, self.bench.people, sorry)
 
     async def on_agree(self, message: Agree) -> None:
         """To how well the judges of a queue agree."""
@@ -371,14 +366,14 @@ class PlaypenApp(App[int]):
         setup = message.setup
         try:
             setup = await self.bench.complete(setup)
-            if setup.has_people and setup.record and await self.bench.needs_consent(setup):
+            if setup.has_people and setup.record and await self.bench.people.needs_consent(setup):
                 answer = await self.push_screen_wait(Choose(*question(setup.language)))
                 if answer is None:
                     return
                 if answer == "none":
                     setup = replace(setup, record=False)
                 else:
-                    await self.bench.give_consent(answer, setup)
+                    await self.bench.people.give_consent(answer, setup)
             sitting = await self._opened(described(setup), self.bench.deal(setup, avoid=message.avoid))
             if sitting is None:
                 return

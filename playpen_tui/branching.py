@@ -357,7 +357,7 @@ async def open_branching(
         await _seat_all(opened, table)
         if resume is None:
             if wish.texts and not wish.person:
-                opened.wish = wish = replace(wish, person=await bench.pseudonym())
+                opened.wish = wish = replace(wish, person=await bench.people.pseudonym())
             config = {"branch": wish.as_json()}
             opened.run_id = await asyncio.to_thread(log.new_run, "branch", config, wish.seed, __version__)
     except BaseException:

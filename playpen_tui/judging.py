@@ -387,7 +387,7 @@ async def decide(
 async def _person(bench: Workbench, judge: str | None) -> str:
     """Who judges: the person of this terminal, or whoever was named, noted where they are new."""
     if judge is None:
-        return await bench.pseudonym()
+        return await bench.people.pseudonym()
     log = await bench.log()
     if await asyncio.to_thread(log.people.find, judge) is None:
         await asyncio.to_thread(log.people.add, "local", judge)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from playpen_tui.comparing import BOARD
 from playpen_tui.judging import Judging, PlaceTaken, Revealed, Shown, Side, open_judging
+from playpen_tui.persons import question
 from playpen_tui.plain_play import Keyboard
 from playpen_tui.plain_text import clean
-from playpen_tui.workbench import Workbench, question
+from playpen_tui.workbench import Workbench
 from store.errors import NoConsent
 from store.queues import BadQueue
 
@@ -55,7 +56,7 @@ async def judge_plain(
     say = out or (lambda text: print(clean(text, None), flush=True))
     async with Workbench(db) as bench:
         keyboard = Keyboard()
-        if judge is None and sys.stdin.isatty() and await bench.needs_consent():
+        if judge is None and sys.stdin.isatty() and await bench.people.needs_consent():
             await _ask_consent(bench, keyboard, say)
         sitting = await open_judging(bench, queue, judge)
         for notice in bench.new_notices():
@@ -76,7 +77,7 @@ async def _ask_consent(bench: Workbench, keyboard: Keyboard, say: Callable[[str]
     while (line := await keyboard.line()) is not None:
         if line.strip().isdigit() and 0 < int(line) <= len(answers):
             level = answers[int(line) - 1][0]
-            await bench.give_consent(level)
+            await bench.people.give_consent(level)
             if level == "none":
                 raise NoConsent("what is judged is recorded; without consent nothing can be judged here")
             return

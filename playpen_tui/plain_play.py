@@ -19,11 +19,12 @@ from games.boards import Field
 from games.engine import Match
 from players.base import Event, Failed, PlayerError, Thinking
 from playpen_tui.loading import told
+from playpen_tui.persons import Answer, question
 from playpen_tui.plain_board import lines as board_lines
 from playpen_tui.plain_text import clean, plain
 from playpen_tui.sitting import Setup, Sitting
 from playpen_tui.transcript import entries
-from playpen_tui.workbench import Answer, Workbench, question
+from playpen_tui.workbench import Workbench
 
 LOOK = 1.0
 """Seconds between two looks at who is there."""
@@ -88,12 +89,12 @@ async def play_plain(db: Path | None, setup: Setup, out: Callable[[str], None] |
     async with Workbench(db) as bench:
         setup = await bench.complete(setup)
         keyboard = Keyboard()
-        if setup.has_people and setup.record and sys.stdin.isatty() and await bench.needs_consent(setup):
+        if setup.has_people and setup.record and sys.stdin.isatty() and await bench.people.needs_consent(setup):
             answer = await _consent(keyboard, say, setup.language)
             if answer == "none":
                 setup = replace(setup, record=False)
             else:
-                await bench.give_consent(answer, setup)
+                await bench.people.give_consent(answer, setup)
         sitting = await told(bench, bench.deal(setup), lambda text: print(f"playpen-tui: {text}", file=sys.stderr))
         for notice in bench.new_notices():
             print(f"playpen-tui: {notice}", file=sys.stderr)

@@ -169,7 +169,7 @@ class Remarks:
 
     async def judge(self) -> str:
         """Who judges."""
-        return self._person or await self.bench.pseudonym()
+        return self._person or await self.bench.people.pseudonym()
 
     # turns
 
@@ -180,7 +180,7 @@ class Remarks:
 
     async def marks(self, episode: str) -> dict[int, Mark]:
         """What this person thinks of the turns of an episode, by ply; corrections without tags."""
-        log, judge = await self.bench.log(), self._person or await self.bench.known_person()
+        log, judge = await self.bench.log(), self._person or await self.bench.people.known_person()
         await self._settle(log)
         return {} if judge is None else await asyncio.to_thread(_marks, log, episode, judge)
 

@@ -249,7 +249,7 @@ async def take_part(bench: Workbench, study: Study, person: str | None = None, f
         await asyncio.to_thread(lambda: queue_ids(log.reader(), wanted))
     row = await asyncio.to_thread(studies.add_study, log, study.name, study.config(), __version__)
     if person is None and not fresh:
-        person = await bench.person_of_user()
+        person = await bench.people.person_of_user()
     taking = Taking(bench, study, row, design, None if fresh else person, fresh)
     if isinstance(await taking.next(), AskConsent):
         everybody = await asyncio.to_thread(lambda: studies.participants(log.reader(), row.id))

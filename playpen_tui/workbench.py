@@ -26,24 +26,21 @@ from players.registry import Registry
 from players.spec import NEW, PlayerSpec, parse
 from playpen_tui import __version__
 from playpen_tui.overview import Overview, overview
+from playpen_tui.persons import Persons
 from playpen_tui.plain_text import bare
 from playpen_tui.settings import Settings
 from playpen_tui.sitting import HUMAN, BadSetup, Setup, Sitting, choose, seating
-from playpen_tui.terminals import Guests, Shared
+from playpen_tui.terminals import Shared
 from playpen_tui.transcript import YOU
 from store.connection import default_path
 from store.errors import LogError
 from store.log import Log
-from store.people import CONSENT
-from store.people import VERSION as CONSENT_VERSION
-from store.people import Level as Answer
 
 if TYPE_CHECKING:
     from players.known import Known
     from players.trying import Trial
     from playpen_tui.branch_runs import BranchRuns
     from store.follow import Follower
-    from store.people import Person
     from store.records import Invitation
 
 BUILT_IN = "smollm2"
@@ -90,12 +87,6 @@ def expected() -> tuple[type[Exception], ...]:
     )
 
 
-def question(language: str) -> tuple[str, list[tuple[Answer, str]]]:
-    """The text about consent, and its answers as (level, label); the first is the default."""
-    asked = CONSENT.get(language, CONSENT["en"])
-    return asked.text, list(asked.answers.items())
-
-
 def described(setup: Setup) -> str:
     """A setup in words: `Taboo, describer against smollm2`."""
     try:
@@ -130,16 +121,15 @@ class Workbench:
         self.path = db or default_path()
         self.named_db = str(db) if db is not None else None
         self.settings = Settings()
+        self.people = Persons(self.settings, self.log)
         self.notices: list[str] = []
         self._log: Log | None = None
         self._table: Table | None = None
         self._tables: WeakSet[Table] = WeakSet()
         self._registry: Registry | None = None
         self._run: str | None = None
-        self._person: str | None = None
         self._opening = asyncio.Lock()
         self._followers: list[Follower] = []
-        self._guests = Guests(self.settings)
         self._branches: BranchRuns | None = None
         self.trials: dict[str, Trial] = {}
         """How the models did that were tried since the app began, by spec."""
@@ -260,86 +250,6 @@ class Workbench:
         partner = BUILT_IN if built_in_ready() else "bot"
         first = Setup("taboo", {"describer": HUMAN, "guesser": partner})
         return await asyncio.to_thread(overview, await self.log(), first)
-
-    # people
-
-    async def needs_consent(self, setup: Setup | None = None) -> bool:
-        """Whether whoever sits here was never asked for this log, or under another text, or took it back.
-
-        One who joins (`setup.join`) a table at which the person of this user sits already is somebody else.
-        """
-        known = await self._who(setup)
-        return known is None or not known.may_record or known.consent_version != CONSENT_VERSION
-
-    async def give_consent(self, level: Answer, setup: Setup | None = None) -> None:
-        """Remember the answer, under the person's pseudonym of before or a new one."""
-        log = await self.log()
-        seat = await self._guest_seat(setup)
-        known = await self._who(setup)
-        if known is not None:
-            known = await asyncio.to_thread(log.people.agree, known.id, level)
-        else:
-            known = await asyncio.to_thread(log.people.add, level)
-        if seat is not None:
-            self._guests.keep(seat.code, known.id)
-        else:
-            self.settings.keep(person=known.id)
-            self._person = known.id
-
-    async def _who(self, setup: Setup | None) -> Person | None:
-        """Who was asked before: the person of this user, or the guest who came with this code."""
-        log = await self.log()
-        seat = await self._guest_seat(setup)
-        name = self.settings.get("person") if seat is None else self._guests.get(seat.code)
-        return await asyncio.to_thread(log.people.find, name)
-
-    async def _guest_seat(self, setup: Setup | None) -> Invitation | None:
-        """The seat that `setup` joins, if the person of this user sits at that table in another place."""
-        if setup is None or setup.join is None:
-            return None
-        log = await self.log()
-        seat = await asyncio.to_thread(log.queries.invitation, setup.join)
-        if seat is None:
-            return None
-        there = await asyncio.to_thread(log.queries.others_at, seat)
-        mine = {self.settings.get("person"), self.settings.get("unasked")}
-        return seat if mine & set(there) else None
-
-    async def person_of_user(self) -> str | None:
-        """The pseudonym of whoever uses this terminal, where this log knows them; nobody is added."""
-        log = await self.log()
-        for key in ("person", "unasked"):
-            known = await asyncio.to_thread(log.people.find, self.settings.get(key))
-            if known is not None:
-                return known.id
-        return None
-
-    async def pseudonym(self) -> str:
-        """Who sits here: the person who was asked, else one of whom nobody asked anything (this machine only)."""
-        if self._person is None and await self.known_person() is None:
-            log = await self.log()
-            added = await asyncio.to_thread(log.people.add)
-            self.settings.keep(unasked=added.id)
-            self._person = added.id
-        assert self._person is not None
-        return self._person
-
-    async def known_person(self) -> str | None:
-        """The same, where somebody has sat here before; nobody is made up."""
-        if self._person is None:
-            log = await self.log()
-            for key in ("person", "unasked"):
-                known = await asyncio.to_thread(log.people.find, self.settings.get(key))
-                if known is not None and known.may_record:
-                    self._person = known.id
-                    break
-        return self._person
-
-    async def welcome(self, name: str) -> None:
-        """Somebody who sits down as `human:NAME` is in the log under that name, on this machine only."""
-        log = await self.log()
-        if await asyncio.to_thread(log.people.find, name) is None:
-            await asyncio.to_thread(log.people.add, "local", name)
 
     # sittings
 
@@ -522,7 +432,7 @@ class Workbench:
         log = await self.log()
         seat = await self._seat_of(setup.join or "")
         match, episode = await self._resumed(seat.episode)
-        person = await self._guest(setup)
+        person = await self.people.guest(setup)
         sitting = Sitting(replace(setup, instance=match.instance.name), match, {}, log.recorder, episode)
         shared = self._share(sitting, log, episode, seat.code)
         for role, spec in setup.seats.items():
@@ -531,18 +441,6 @@ class Workbench:
         sitting.joined = dict(sitting.humans)
         sitting.speakers = await self._speakers(sitting)
         return sitting
-
-    async def _guest(self, setup: Setup) -> str:
-        """The pseudonym of one who joins; one whom nobody asked gets a new one, for this machine only."""
-        seat = await self._guest_seat(setup)
-        if seat is None:
-            return await self.pseudonym()
-        known = await self._who(setup)
-        if known is None or not known.may_record:
-            log = await self.log()
-            known = await asyncio.to_thread(log.people.add)
-            self._guests.keep(seat.code, known.id)
-        return known.id
 
     async def _resumed(self, id: str) -> tuple[Match, str]:
         log = await self.log()
@@ -582,9 +480,9 @@ class Workbench:
             self._table = self.table(history)
         named = parse(spec)
         if named.kind == HUMAN:
-            self._table.person = await self.pseudonym() if setup.record and not named.name else ""
+            self._table.person = await self.people.pseudonym() if setup.record and not named.name else ""
             if named.name and setup.record:
-                await self.welcome(named.name)
+                await self.people.welcome(named.name)
         return await self._table.seat(spec, game=game, role=role, assist=setup.assist, language=match.instance.language)
 
 

@@ -26,7 +26,7 @@ async def main() -> None:
     taboo = catalog.get("taboo")
     dog = next(i for i in taboo.instances("en") if i.key == "taboo:en:dog")
     async with Workbench(Path(tempfile.mkdtemp()) / "episodes.sqlite") as bench:
-        await bench.give_consent("local")
+        await bench.people.give_consent("local")
         app = PlaypenApp(bench)
         async with app.run_test(size=(100, 26)) as pilot:
             await pilot.pause(0.5)

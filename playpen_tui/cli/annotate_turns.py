@@ -106,7 +106,7 @@ def _run(path: Path | None, person: str | None, work: Any) -> dict[str, Any]:
     async def run() -> dict[str, Any]:
         async with Workbench(path) as bench:
             if person is not None:
-                await bench.welcome(person)
+                await bench.people.welcome(person)
             remarks = Remarks(bench, person)
             made: Coroutine[Any, Any, dict[str, Any]] = work(remarks)
             return {**await made, "judge": await remarks.judge()}

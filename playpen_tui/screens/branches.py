@@ -24,13 +24,14 @@ from playpen_tui import branch_view
 from playpen_tui.actions import bindings
 from playpen_tui.branching import BranchWish, composed
 from playpen_tui.messages import Look, Read
+from playpen_tui.screens.consent import agreed
 from playpen_tui.screens.dialogs import Choose, Prompt, in_columns
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
 from playpen_tui.transcript import entries
 from playpen_tui.watching import Watch
 from playpen_tui.widgets.keys import KeyLine
-from playpen_tui.workbench import Workbench, expected, question
+from playpen_tui.workbench import Workbench, expected
 from store import branches
 from store.branches import Branch, Point, Rollout, Tree
 
@@ -401,14 +402,9 @@ class BranchesScreen(Screen[None]):
 
     async def _agreed(self) -> bool:
         """Whether the person may be recorded; asks where nobody asked before."""
-        if not await self.bench.needs_consent():
-            return True
         assert self.where is not None
-        answer = await self.app.push_screen_wait(Choose(*question(self.where.match.instance.language)))
-        if answer is None or answer == "none":
-            return False
-        await self.bench.give_consent(answer)
-        return True
+        sorry = "without your consent you cannot play a branch that is recorded"
+        return await agreed(self.app, self.bench.people, sorry, self.where.match.instance.language)
 
 
 def _rollout(one: Rollout, width: int) -> Content:

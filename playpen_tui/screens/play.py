@@ -24,7 +24,8 @@ from players.choosing import Chooser, Offer
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Sit
 from playpen_tui.remarks import Remarks
-from playpen_tui.screens.dialogs import Choose, Curtain, TextDialog
+from playpen_tui.screens.consent import agreed
+from playpen_tui.screens.dialogs import Curtain, TextDialog
 from playpen_tui.screens.seats import SeatsDialog
 from playpen_tui.screens.turns import TurnsScreen
 from playpen_tui.sitting import Sitting, is_here
@@ -38,7 +39,7 @@ from playpen_tui.widgets.endcard import EndCard
 from playpen_tui.widgets.invite import InviteCard
 from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.seats import Seats
-from playpen_tui.workbench import Workbench, expected, question
+from playpen_tui.workbench import Workbench, expected
 
 LOOK = 1.0
 """Seconds between two looks at who is there."""
@@ -434,14 +435,8 @@ class PlayScreen(TurnsScreen[None]):
 
     async def _may_record(self) -> bool:
         """Whoever takes a seat of a recorded game is asked first, as anywhere."""
-        if not await self.bench.needs_consent():
-            return True
-        answer = await self.app.push_screen_wait(Choose(*question(self.sitting.match.instance.language)))
-        if answer is None or answer == "none":
-            self.notify("without your consent you cannot sit at a game that is recorded", markup=False)
-            return False
-        await self.bench.give_consent(answer)  # pyright: ignore[reportArgumentType]
-        return True
+        sorry = "without your consent you cannot sit at a game that is recorded"
+        return await agreed(self.app, self.bench.people, sorry, self.sitting.match.instance.language)
 
     def action_rules(self) -> None:
         """The rules, in plain words."""

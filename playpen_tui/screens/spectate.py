@@ -23,6 +23,7 @@ from players.human import HumanPlayer
 from playpen_tui.actions import bindings, of
 from playpen_tui.messages import Go, Look
 from playpen_tui.remarks import Remarks
+from playpen_tui.screens.consent import agreed
 from playpen_tui.screens.dialogs import Choose, in_columns
 from playpen_tui.screens.turns import TurnsScreen
 from playpen_tui.sitting import HUMAN, Setup, Sitting
@@ -37,7 +38,7 @@ from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.widgets.opened import Opened
 from playpen_tui.widgets.put import put
 from playpen_tui.widgets.seats import Seats
-from playpen_tui.workbench import Workbench, expected, question
+from playpen_tui.workbench import Workbench, expected
 
 PAINT = 0.1
 """Seconds between two paintings."""
@@ -500,14 +501,8 @@ class SpectateScreen(TurnsScreen[None]):
 
     async def _may_record(self) -> bool:
         """Whoever takes a seat of a recorded match is asked first, as anywhere."""
-        if not await self.bench.needs_consent():
-            return True
-        answer = await self.app.push_screen_wait(Choose(*question("en")))
-        if answer in (None, "none"):
-            self.notify("without your consent you cannot sit at a match that is recorded", markup=False)
-            return False
-        await self.bench.give_consent(answer)  # type: ignore[arg-type]
-        return True
+        sorry = "without your consent you cannot sit at a match that is recorded"
+        return await agreed(self.app, self.bench.people, sorry)
 
     def _replays(self) -> Sequence[tuple[ReplayStand, Watched]]:
         if not isinstance(self.stand, ReplayStand):

@@ -16,12 +16,13 @@ from games.engine import Role
 from players.base import Reply
 from players.choosing import Chooser, Mode, Offer
 from playpen_tui.remarks import Draft, Remarks, Spot, offered, sides
+from playpen_tui.screens.consent import agreed
 from playpen_tui.screens.dialogs import Choose, in_columns
 from playpen_tui.screens.reply import CorrectDialog, ReplyDialog, Waited
 from playpen_tui.sitting import HUMAN, BadSetup
 from playpen_tui.text import one_line
 from playpen_tui.widgets.turns import TurnCursor
-from playpen_tui.workbench import Workbench, expected, question
+from playpen_tui.workbench import Workbench, expected
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -120,14 +121,8 @@ class TurnsScreen(Screen[T]):
 
     async def may_judge(self) -> bool:
         """Whoever judges is asked for consent first, as anybody whose words are recorded."""
-        if not await self.bench.needs_consent():
-            return True
-        answer = await self.app.push_screen_wait(Choose(*question("en")))
-        if answer is None or answer == "none":
-            self.notify("without your consent what you think of turns cannot be recorded", markup=False)
-            return False
-        await self.bench.give_consent(answer)  # pyright: ignore[reportArgumentType]
-        return True
+        sorry = "without your consent what you think of turns cannot be recorded"
+        return await agreed(self.app, self.bench.people, sorry)
 
     async def _correct(self, spot: Spot) -> None:
         mark = self.cursor.marks.get(spot.turn.ply) if self.cursor is not None else None
@@ -179,7 +174,7 @@ class TurnsScreen(Screen[T]):
 
     async def choose_reply(self, episode: str, offer: Offer, eyes: Role | None) -> Reply | None:
         """Ask which of two replies goes on; None leaves it at the first. Cancelled, the question goes away."""
-        if await self.bench.needs_consent():
+        if await self.bench.people.needs_consent():
             return None
         view, replies = offer.view, (offer.first, offer.second)
         shown = (0, 1) if sides(episode, str(view.ply), *(reply.text for reply in replies)) else (1, 0)

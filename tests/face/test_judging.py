@@ -185,7 +185,7 @@ async def test_two_people_and_what_is_left(path):
         await one.close()
         (line,) = await judging.queue_lines(bench)
         assert (line.name, line.kind, line.items, line.votes, line.mine, line.open) == ("first", "pair", 12, 1, 0, True)
-        assert await bench.pseudonym()
+        assert await bench.people.pseudonym()
         await two.close(), await two.close(), await three.close()
 
 
@@ -208,7 +208,11 @@ async def test_disputes_are_decided_with_a_reason(path):
         await judging.decide(bench, "one", shown.item, "b", "it gives nothing away")
         await judging.decide(bench, "one", shown.item, "tie", "on second thoughts")
         ((dispute, _),) = await judging.disputed(bench, "one")
-        assert (dispute.decided, dispute.reason, dispute.by) == ("tie", "on second thoughts", await bench.pseudonym())
+        assert (dispute.decided, dispute.reason, dispute.by) == (
+            "tie",
+            "on second thoughts",
+            await bench.people.pseudonym(),
+        )
     kept = rows(path, "SELECT verdict, adjudicated FROM verdicts ORDER BY at")
     assert kept == [("a", 0), ("b", 0), ("tie", 1)]
 

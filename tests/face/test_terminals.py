@@ -148,14 +148,14 @@ def test_the_last_guests_are_remembered_and_older_ones_forgotten(tmp_path, monke
 
 async def test_a_table_is_laid_joined_and_its_seat_opened_again(path, tmp_path, monkeypatch):
     async with Workbench(path) as host:
-        await host.give_consent("local")
+        await host.people.give_consent("local")
         table = await host.deal(TABLE)
         code = table.open_seats["guesser"]
         assert table.setup.seats["guesser"] == f"human@{code}" and table.elsewhere("guesser")
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "guest"))
         async with Workbench(path) as guest:
             setup = await guest.complete(Setup("", join=code.lower()))
-            assert setup.seats == {"describer": OPEN, "guesser": "human"} and await guest.needs_consent(setup)
+            assert setup.seats == {"describer": OPEN, "guesser": "human"} and await guest.people.needs_consent(setup)
             seat = await guest.deal(setup)
             assert seat.elsewhere("describer") and list(seat.humans) == ["guesser"] and not seat.open_seats
             assert seat.command() == f"playpen-tui join {code}"
@@ -175,14 +175,14 @@ async def test_a_table_is_laid_joined_and_its_seat_opened_again(path, tmp_path, 
 
 async def test_two_people_of_one_user_are_two_people_in_the_log(path):
     async with Workbench(path) as host:
-        await host.give_consent("local")
+        await host.people.give_consent("local")
         table = await host.deal(TABLE)
         code = table.open_seats["guesser"]
         async with Workbench(path) as guest:
             setup = await guest.complete(Setup("", join=code))
-            assert await guest.needs_consent(setup), "whoever joins is somebody else, and was not asked yet"
-            await guest.give_consent("research", setup)
-            assert not await guest.needs_consent(setup)
+            assert await guest.people.needs_consent(setup), "whoever joins is somebody else, and was not asked yet"
+            await guest.people.give_consent("research", setup)
+            assert not await guest.people.needs_consent(setup)
             seat = await guest.deal(setup)
             (here,), (there,) = ([p.identity.person for p in s.humans.values()] for s in (table, seat))
             assert here and there and here != there

@@ -114,7 +114,7 @@ class Stage:
     async def open(self, setup: Setup | None = None, size=(120, 36), consent: str | None = "local", picker=False):
         """Run the app. `consent` is what was answered before; None: never asked. A worker that fails fails the test."""
         if consent is not None:
-            await self.bench.give_consent(consent)
+            await self.bench.people.give_consent(consent)
         self.app = PlaypenApp(self.bench, setup, picker=picker)
         self.app.animation_level = "none"
         async with self.app.run_test(size=size, notifications=True, message_hook=self._watch) as self.pilot:

@@ -496,7 +496,7 @@ async def test_what_nobody_expected_is_told_and_keys_go_on(stand, monkeypatch):
 
 def test_the_app_can_begin_with_a_queue(stand):
     async def run():
-        await stand.bench.give_consent("local")
+        await stand.bench.people.give_consent("local")
         stand.app = PlaypenApp(stand.bench, first=Judge("pairs"))
         async with stand.app.run_test(size=(80, 24), notifications=True) as stand.pilot:
             await at_last(stand)

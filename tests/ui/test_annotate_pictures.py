@@ -106,7 +106,7 @@ SHOTS = [(scene, size) for scene in SCENES for size in SIZES]
 def prepared(stage, scene: str) -> None:
     async def make() -> None:
         log = await queued.played(stage.bench)
-        await stage.bench.give_consent("local")
+        await stage.bench.people.give_consent("local")
         if scene == "empty":
             return
         made = queued.queue(log, judges=3)
@@ -114,7 +114,7 @@ def prepared(stage, scene: str) -> None:
         queued.says(log, made, "merry-mole-221", "a", 4)
         queued.says(log, made, "merry-mole-221", "b", 2, "both could be meant, and this one is shorter")
         if scene == "finished":
-            queued.says(log, made, await stage.bench.pseudonym(), "tie")
+            queued.says(log, made, await stage.bench.people.pseudonym(), "tie")
         queued.queue(log, "more of them", 4)
 
     asyncio.run(make())

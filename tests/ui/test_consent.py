@@ -60,7 +60,7 @@ async def test_esc_goes_back_and_nothing_is_played(stage, taboo):
 
 
 async def test_who_took_consent_back_is_asked_again(stage, taboo):
-    await stage.bench.give_consent("public")
+    await stage.bench.people.give_consent("public")
     log = await stage.bench.log()
     log.people.withdraw(stage.bench.settings.get("person"))
     async with stage.open(taboo(), consent=None):

@@ -44,7 +44,7 @@ def judged(stage) -> None:
         said = queued.Ballot(rest[0].id, "tie", rest[0].a, rest[0].b)
         queued.judging.vote(log, made, queued.Judge("merry-mole-221"), said)
         queued.queue(log, "more of them", 1)
-        await stage.bench.give_consent("local")
+        await stage.bench.people.give_consent("local")
         await stage.bench.close()
 
     asyncio.run(make())

@@ -156,7 +156,7 @@ def test_looks_as_it_did(stage, snap_compare, monkeypatch, scene, size):
         return [of_server(server, model) for server in there for model in server.models]
 
     monkeypatch.setattr(bench, "served", served)
-    asyncio.run(bench.give_consent("local"))
+    asyncio.run(bench.people.give_consent("local"))
     stage.app = PlaypenApp(bench)
     stage.app.animation_level = "none"
 

@@ -235,7 +235,7 @@ SHOTS = [(scene, size) for scene in SCENES for size in (WIDE, SMALL)]
 )
 def test_looks_as_it_did(stage, two, snap_compare, scene, size):
     asked, act = SCENES[scene]
-    asyncio.run(two.give_consent("local"))
+    asyncio.run(two.people.give_consent("local"))
     stage.app = PlaypenApp(two, first=Weigh(asked))
     stage.app.animation_level = "none"
 

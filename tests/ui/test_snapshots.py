@@ -193,7 +193,7 @@ def test_looks_as_it_did(stage, snap_compare, monkeypatch, scene, size):
     bench.model_name = "smollm2"
     bench.say = (lambda ask: next(said[ask.role])) if setup is not None and setup.game == "taboo" else None
     if scene != "consent":
-        asyncio.run(bench.give_consent("local"))
+        asyncio.run(bench.people.give_consent("local"))
     if scene == "home":
 
         async def overview() -> Overview:

@@ -166,7 +166,7 @@ SHOTS = [(scene, size) for scene in SCENES for size in SIZES]
 )
 def test_looks_as_it_did(stage, snap_compare, monkeypatch, scene, size):
     shown, act = SCENES[scene]
-    asyncio.run(stage.bench.give_consent("local"))
+    asyncio.run(stage.bench.people.give_consent("local"))
     stage.app = PlaypenApp(stage.bench)
     stage.app.animation_level = "none"
 

@@ -130,7 +130,7 @@ def test_looks_as_it_did(stage, snap_compare, monkeypatch, tmp_path, scene, size
     monkeypatch.setattr(stored.state_of, "__defaults__", (1e9,))
 
     async def prepare():
-        await stage.bench.give_consent("local")
+        await stage.bench.people.give_consent("local")
         several(await stage.bench.log(), tmp_path)
 
     asyncio.run(prepare())

@@ -56,7 +56,7 @@ SCENES = {"waiting": waiting, "joined": joined, "given_away": given_away, "dialo
 
 async def lay(bench, other) -> None:
     """The table that a guest joins: laid by another, who has said something."""
-    await other.give_consent("local")
+    await other.people.give_consent("local")
     table = await other.deal(TABLE)
     table.say({"clue": "stories wait there in rows"})
     playing = asyncio.create_task(table.play())
@@ -66,7 +66,7 @@ async def lay(bench, other) -> None:
     playing.cancel()
     await asyncio.wait((playing,))
     await other.close()
-    await bench.give_consent("local", Setup("", join=CODE))
+    await bench.people.give_consent("local", Setup("", join=CODE))
     await bench.close()
 
 
@@ -81,7 +81,7 @@ def test_looks_as_it_did(stage, snap_compare, monkeypatch, tmp_path, scene, size
         asyncio.run(lay(stage.bench, type(stage.bench)(stage.bench.path)))
         setup = Setup("", join=CODE)
     else:
-        asyncio.run(stage.bench.give_consent("local"))
+        asyncio.run(stage.bench.people.give_consent("local"))
         setup = TABLE
     stage.app = PlaypenApp(stage.bench, setup)
     stage.app.animation_level = "none"
