@@ -40,6 +40,7 @@ lint: $(VENV)/.dev  ## Style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/pyright -p tools/pyright.json
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev clem  ## Run the benchmarks of docs/benchmarks.md; each prints JSON

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +368,7 @@ def of(place: str) -> list[Action]:
     return [action for action in ACTIONS if action.place == place]
 
 
-def bindings(*places: str) -> list[Binding]:
+def bindings(*places: str) -> list[BindingType]:
     """Textual bindings of some places, with ids that a user's keymap can override."""
     return [binding for place in places for action in of(place) for binding in _bound(action)]
 

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from playpen_tui.figures import Asked
     from playpen_tui.stands import LiveStand
     from playpen_tui.watching import Stand, Watch
+    from store.people import Level
 
 FAULT = "The log is as it was. `playpen-tui --debug play … --plain` shows where it happened."
 
@@ -71,7 +72,7 @@ class PlaypenApp(App[int]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS = bindings("app")
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     CSS = """
     Toast { max-width: 70; }
     FooterKey .footer-key--key { color: $accent; background: $background; }
@@ -373,7 +374,7 @@ class PlaypenApp(App[int]):
                 if answer == "none":
                     setup = replace(setup, record=False)
                 else:
-                    await self.bench.people.give_consent(answer, setup)
+                    await self.bench.people.give_consent(cast("Level", answer), setup)
             sitting = await self._opened(described(setup), self.bench.deal(setup, avoid=message.avoid))
             if sitting is None:
                 return

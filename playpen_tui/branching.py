@@ -364,7 +364,7 @@ async def open_branching(
         if own:
             await table.aclose()
         raise
-    opened._done, opened._begun = done, begun  # pyright: ignore[reportPrivateUsage]
+    opened._done, opened._begun = done, begun
     opened.scheduler = Scheduler(
         (),
         _seating(table),
@@ -377,7 +377,7 @@ async def open_branching(
         fatal=(LogError,),
         more=True,
     )
-    opened._plan()  # pyright: ignore[reportPrivateUsage]
+    opened._plan()
     return opened
 
 

@@ -66,7 +66,10 @@ def cells(found: Found, width: int, *, marked: bool = False, now: datetime | Non
     line: list[Cell] = []
     for title, size, right in _columns(width):
         parts = values[title]
-        line += [(fit(parts[0][0], size, right), parts[0][1])] if len(parts) == 1 else _cut(_near(parts, size), size)
+        if len(parts) == 1:
+            line.append((fit(parts[0][0], size, right), parts[0][1]))
+        else:
+            line += _cut(_near(parts, size), size)
         line.append((" ", ""))
     return line
 
@@ -106,7 +109,8 @@ def excerpt(text: str) -> list[Cell]:
     line: list[Cell] = []
     for number, piece in enumerate(text.split(MARKS[0])):
         hit, _, rest = piece.partition(MARKS[1]) if number else ("", "", piece)
-        line += [(plain(hit), "hit")] if hit else []
+        if hit:
+            line.append((plain(hit), "hit"))
         if rest:
             spaces = (" " * rest.startswith(" "), " " * rest.endswith(" ")) if rest.strip() else (" ", "")
             line.append((f"{spaces[0]}{plain(rest)}{spaces[1]}", "dim"))

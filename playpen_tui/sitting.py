@@ -252,7 +252,7 @@ class Sitting:
             self.humans[role].say(text)
         return problems
 
-    async def play(self, emit: Emit = silent, advanced: Callable[[Match], None] | None = None) -> Match:
+    async def play(self, emit: Emit = silent, advanced: Callable[[Match], object] | None = None) -> Match:
         """Drive the match to its end. To retry after a PlayerError or a cancel, call it again."""
         if self.episode is None:
             identities = {role: player.identity for role, player in self.players.items()}

@@ -124,7 +124,7 @@ class LiveStand(Listeners):
         """Give a seat to another player, at once. Raises PlayerError and the like for one that is not there."""
         assert watched.lane is not None
         if spec.partition(":")[0] == "human":
-            player: Player = HumanPlayer(await self._bench.pseudonym())
+            player: Player = HumanPlayer(await self._bench.people.pseudonym())
         else:
             player = await self.played.open(spec, watched.lane.job, role)
         watched.changed_hands = True
@@ -212,7 +212,7 @@ class FollowStand(Listeners):
     def abilities(self) -> frozenset[Ability]:
         """A self-play run that is not over can be resumed here."""
         still = self._resumable and self.word in ("killed", "stopped")
-        return frozenset({"bookmark"} | ({"resume"} if still else set()))
+        return frozenset({"bookmark", "resume"}) if still else frozenset({"bookmark"})
 
     def head(self, width: int = 1000) -> str:
         """How far the run is, as its process last said."""

@@ -64,7 +64,11 @@ class Stand(Protocol):
     """Something to watch."""
 
     title: str
-    abilities: frozenset[Ability]
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What can be done here."""
+        ...
 
     def head(self, width: int = 1000) -> str:
         """How the whole goes, in one line of so many cells: done, running and failed first of all."""
@@ -94,6 +98,7 @@ class Watch:
 
 def headline(names: Sequence[str], counts: Sequence[str], more: Sequence[str], width: int) -> str:
     """One line that fits, if it can: first what is last in `more` stays, then shorter names are taken."""
+    line = ""
     for name, extra in [*((names[0], more[at:]) for at in range(len(more) + 1)), *((name, ()) for name in names[1:])]:
         line = "  ".join(filter(None, (name, " · ".join((*counts, *extra)))))
         if len(line) <= width:

@@ -84,7 +84,7 @@ def load(
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, base["adapter"], is_trainable=adapts)
-        model = model if adapts else model.merge_and_unload()  # pyright: ignore[reportCallIssue]
+        model = model if adapts else model.merge_and_unload()
     elif quantize:
         from peft import prepare_model_for_kbit_training
 

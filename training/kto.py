@@ -106,8 +106,8 @@ def prepare(job: Job, model: Any, tokenizer: Any, here: Mapping[str, Any]) -> tu
         # TRL would load it by its path, which knows nothing of an adapter that was merged
         ref_model=copy.deepcopy(model) if job.recipe.lora is None else None,
         args=settings,
-        train_dataset=Dataset.from_dict(columns(trained)),  # pyright: ignore[reportUnknownMemberType]
-        data_collator=lambda examples: collate(examples, pad, steps.max_length),  # pyright: ignore[reportArgumentType]
+        train_dataset=Dataset.from_dict(columns(trained)),
+        data_collator=lambda examples: collate(examples, pad, steps.max_length),
         processing_class=tokenizer,
         peft_config=common.adapter(job.recipe, model),
         callbacks=[watch, preferences.measuring(job, held, pad, told)],

@@ -46,8 +46,9 @@ def table(job: Job, trainer: Any, here: Mapping[str, Any], facts: Mapping[str, A
     if job.recipe.guards.dry_step and not (trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled):
         seconds = dry_step(trainer, job.recipe.method, job.recipe.steps.batch, job.recipe.steps.max_length)
         step = seconds * job.recipe.steps.accumulate
-        found["time"] = {"dry_step": round(seconds, 3), "step": round(step, 3), "all": round(step * job.steps, 1)}
-        found["time"]["without"] = "rollouts" if job.recipe.method == "grpo" else ""
+        without = "rollouts" if job.recipe.method == "grpo" else ""
+        times = {"dry_step": round(seconds, 3), "step": round(step, 3), "all": round(step * job.steps, 1)}
+        found["time"] = {**times, "without": without}
     found["memory"]["peak"] = machine.peak()
     return found
 

@@ -268,5 +268,5 @@ def _laid(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     found = dict(data)
     for key, value in changes.items():
         old: Any = found.get(key)
-        found[key] = _laid(old, value) if isinstance(old, dict) and isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]
+        found[key] = _laid(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return found

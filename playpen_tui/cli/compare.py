@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -11,6 +11,7 @@ from playpen_tui.cli.common import db_option, filter_options, full_runs, json_op
 from playpen_tui.cli.ratings import logged_name
 
 if TYPE_CHECKING:
+    from evaluation.compare import Aborted
     from store.filters import Filters
 
 
@@ -52,14 +53,14 @@ def compare(
     if sum((as_json, as_csv, as_markdown)) > 1:
         raise click.UsageError("--json, --csv and --markdown are three forms of one table; take one")
     from evaluation import compare_report as told
-    from evaluation.compare import ABORTED, seated
     from evaluation.compare import compare as compared
+    from evaluation.compare import seated
     from evaluation.report import Source, facts
     from playpen_tui.cli.results import on_terminal
     from playpen_tui.plain_text import plain as plainly
     from store.log import Log
 
-    way = next(one for one in ABORTED if one == aborted)
+    way = cast("Aborted", aborted)
     with Log.open(place(ctx, db), readonly=True) as log:
         filters = full_runs(log, filters)
         rows = log.queries.scored(filters)

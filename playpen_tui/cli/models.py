@@ -178,7 +178,7 @@ async def _served(asked: dict[str, Any]) -> ModelEntry:
     names = list(dict.fromkeys(one.entry.model for one in usable))
     listed = ", ".join(names[:12]) + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")
     if not chosen:
-        near = nearest(wanted, names)
+        near = nearest(wanted or "", names)
         meant = near if near.startswith("did you mean") else f"there are: {listed}"
         raise BadField("model", f"no model {wanted!r} is served there; {meant}")
     if len(chosen) > 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -13,6 +13,7 @@ from playpen_tui.cli.common import db_option, filter_options, full_runs, json_op
 from playpen_tui.plain_text import plain as plainly
 
 if TYPE_CHECKING:
+    from evaluation.results import By
     from store.filters import Filters
 
 BY = ["game", "experiment", "role"]
@@ -48,11 +49,10 @@ def results(
     if sum((as_json, as_csv, as_markdown)) > 1:
         raise click.UsageError("--json, --csv and --markdown are three forms of one table; take one")
     from evaluation import report
-    from evaluation.results import BY as WAYS
     from evaluation.results import table
     from store.log import Log
 
-    way = next(one for one in WAYS if one == by)
+    way = cast("By", by)
     with Log.open(place(ctx, db), readonly=True) as log:
         filters = full_runs(log, filters)
         rows = log.queries.scored(filters)

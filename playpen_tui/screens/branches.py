@@ -22,7 +22,7 @@ from textual.widgets.option_list import Option
 from games.engine import Role
 from playpen_tui import branch_view
 from playpen_tui.actions import bindings
-from playpen_tui.branching import BranchWish, composed
+from playpen_tui.branching import Branching, BranchWish, composed
 from playpen_tui.messages import Look, Read
 from playpen_tui.screens.consent import agreed
 from playpen_tui.screens.dialogs import Choose, Prompt, in_columns
@@ -242,7 +242,7 @@ class BranchesScreen(Screen[None]):
     # what is chosen
 
     @property
-    def _runs(self) -> list[object]:
+    def _runs(self) -> list[Branching]:
         return [] if self.where is None else list(self.bench.branches.at(*self.where.key))
 
     @property

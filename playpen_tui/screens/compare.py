@@ -68,7 +68,7 @@ class CompareScreen(Screen[None]):
         beside = self.size.width >= SIDE_BY_SIDE
         column = (width - GAP) // 2 if beside else width
         two = self.comparison
-        lines = _laid(*(_head(one, column) for one in (two.left, two.right)), column, beside)
+        lines = _laid(_head(two.left, column), _head(two.right, column), column, beside)
         first = two.first
         self._parting_line = 0
         if first is not None and first.ply is None:

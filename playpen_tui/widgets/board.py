@@ -78,7 +78,9 @@ def _keys(keys: Keys) -> Content:
         Content(" " * number) + Content("").join(_key(letter, keys.marks.get(letter)) for letter in row)
         for number, row in enumerate(keys.rows)
     ]
-    used = [mark for mark in ("here", "elsewhere", "absent") if mark in keys.marks.values()]
+    known: tuple[Mark, ...] = ("here", "elsewhere", "absent")
+    there = frozenset(keys.marks.values())
+    used: list[Mark] = [mark for mark in known if mark in there]
     legend = Content.styled("  ".join(f"{MARKS[m][0]} {MARKS[m][2]}" for m in used), "$secondary")
     return Content("\n").join([*rows, Content(""), legend] if used else rows)
 

@@ -208,6 +208,7 @@ class Composer(Vertical):
 
     DEFAULT_CSS = """
     Composer { height: auto; padding: 0 2; }
+    Composer #lines { height: auto; }
     Composer Horizontal { height: 1; }
     Composer .label { width: auto; color: $secondary; }
     Composer #problems { height: auto; max-height: 3; color: $error; padding: 0; }
@@ -223,10 +224,6 @@ class Composer(Vertical):
         """The lines, and the line of problems."""
         yield Vertical(id="lines")
         yield Static("", id="problems", classes="hint")
-
-    def on_mount(self) -> None:
-        """Lines take only the room they need."""
-        self.query_one("#lines").styles.height = "auto"
 
     async def ask(self, fields: Sequence[Field], focus: bool = True) -> None:
         """Ask for these fields; what is already written stays when they are the same as before."""

@@ -18,6 +18,7 @@ import pytest
 from textual import events
 from textual._context import visible_screen_stack
 from textual._xterm_parser import XTermParser
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.worker import Worker, WorkerState
@@ -99,6 +100,14 @@ class Bench(workbench.Workbench):
         """What the log has, read past the program."""
         with closing(sqlite3.connect(self.path)) as connection:
             return connection.execute(query, values).fetchall()
+
+
+def _holds(true: Callable[[], object]) -> bool:
+    """Whether it is so; what a new screen has not composed yet is not."""
+    try:
+        return bool(true())
+    except NoMatches:
+        return False
 
 
 class Stage:
@@ -217,7 +226,7 @@ class Stage:
             await asyncio.sleep(0.02)
             if self.app._exception is not None:
                 raise self.app._exception
-            if true():
+            if _holds(true):
                 await self.pilot.pause(0)  # what follows from it is drawn, too
                 return
             if time.monotonic() > end:
