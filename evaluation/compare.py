@@ -10,7 +10,7 @@ games and pairs of models; intervals stand for themselves.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -170,10 +170,24 @@ def seated(rows: Sequence[ScoredRow], names: Iterable[str]) -> dict[str, dict[st
         raise CannotCompare("a comparison takes two different models or more")
     for name, some in seats.items():
         if not some:
+            if alike := _alike(rows, name):
+                listed = ", ".join(f"{label} ({many:,} episodes)" for label, many in alike)
+                raise CannotCompare(
+                    f"{name!r} played with several weights or settings: {listed}; name one of them, or take fewer"
+                    " episodes, such as those of a run"
+                )
             known = sorted({row.model for row in rows})
             told = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
             raise CannotCompare(f"no finished episodes of {name!r} fit; there are: {told or 'none'}")
     return seats
+
+
+def _alike(rows: Iterable[ScoredRow], name: str) -> list[tuple[str, int]]:
+    """Labels of players who were typed as this name, who played most first."""
+    found = Counter(
+        label for row in rows for label in {row.model, *row.players.values()} if label.partition("#")[0] == name
+    )
+    return [(label, many) for label, many in found.most_common() if label != name]
 
 
 def compare(

@@ -322,6 +322,7 @@ class PlaypenApp(App[int]):
         from playpen_tui import beginning, evaluating
         from playpen_tui.figures import Asked
         from store import trainings
+        from store.filters import Filters
 
         log = await self.bench.log()
         row = await asyncio.to_thread(trainings.get, log, training)
@@ -353,7 +354,8 @@ class PlaypenApp(App[int]):
                 if getattr(self.screen, "training", None) != training:
                     self.notify(f"{name} and its base have played; e in its training compares them", markup=False)
                     return
-        await self._weigh(Asked(names=(row.result, row.base)))
+        played = await asyncio.to_thread(evaluating.runs, row)  # else a game with it since would be another player
+        await self._weigh(Asked(Filters(runs=played), names=(row.result, row.base)))
 
     async def _to_home(self) -> None:
         while len(self.screen_stack) > 1 and self.screen is not self._home:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -90,17 +91,18 @@ async def evaluate(db: Path, training: str) -> None:
 
     Raises CannotCount with what the process said where it failed.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "playpen_tui", "trainings", "evaluate", training, "--db", str(db), "--json"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        env=_surroundings(),
-        start_new_session=True,
-    )
-    _, words = await process.communicate()
-    if process.returncode:
-        raise CannotCount(f"the evaluation has ended: {_last(words)}")
+    with tempfile.TemporaryFile() as said:  # not a pipe, which would break under it where this app is left
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "playpen_tui", "trainings", "evaluate", training, "--db", str(db), "--json"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=said,
+            env=_surroundings(),
+            start_new_session=True,
+        )
+        if await process.wait():
+            said.seek(0)
+            raise CannotCount(f"the evaluation has ended: {_last(said.read())}")
 
 
 def _surroundings() -> dict[str, str]:

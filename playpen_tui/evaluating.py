@@ -193,6 +193,14 @@ def _plain_names(row: ScoredRow) -> ScoredRow:
     return replace(row, players={role: who.partition("#")[0] for role, who in row.players.items()})
 
 
+def runs(row: TrainingRow) -> tuple[str, ...]:
+    """Ids of the runs in which base and result of this training played; none where that is not on this machine."""
+    file = None if row.folder is None else Path(row.folder) / FILE
+    if file is None or not file.is_file():
+        return ()
+    return tuple(json.loads(file.read_text(encoding="utf-8")).get("runs", ()))
+
+
 def keep(log: Log, row: TrainingRow, document: Mapping[str, Any]) -> None:
     """Write the document into the folder of the training, where that is here, and the card with it. Raises OSError."""
     if row.folder is None or not row.folder.is_dir():

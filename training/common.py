@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training import guards
 from training.guards import Diverged, Watchdog, finite
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 PAUSE = 0.5
 """Seconds between two looks at the orders of a paused training."""
-ORDERS = ("", "stop", "pause", "save")
 
 
 def arguments(job: Job, rows: int, here: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,18 +105,31 @@ def run(job: Job, trainer: Any, watch: Any) -> dict[str, Any]:
     return {**found, "first_reward": rewards[0], "last_reward": rewards[-1]} if rewards else found
 
 
-def ordered(job: Job) -> str:
-    """What somebody ordered, the same in all processes: the first reads it and tells the others."""
+class Orders(NamedTuple):
+    """What somebody wants of a training now."""
+
+    stop: bool = False
+    save: bool = False
+    pause: bool = False
+
+
+def ordered(job: Job, pausing: bool) -> Orders:
+    """What somebody ordered since the last look, the same in all processes: the first reads it and tells the others.
+
+    A pause lasts until it is told to go on, whatever else is ordered meanwhile.
+    """
     import torch
 
-    wish = job.order() if job.main else ""
+    stop = save = False
+    for one in job.orders() if job.main else ():
+        stop, save = stop or one == "stop", save or one == "save"
+        pausing = one == "pause" or (pausing and one != "go")
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return wish
-    at = ORDERS.index(wish) if wish in ORDERS else 0
+        return Orders(stop, save, pausing)
     device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
-    told = torch.tensor([at], dtype=torch.int64, device=device)
+    told = torch.tensor([stop, save, pausing], dtype=torch.int64, device=device)
     torch.distributed.broadcast(told, 0)
-    return ORDERS[int(told.item())]
+    return Orders(*[bool(one) for one in told.tolist()])
 
 
 def watching(job: Job) -> Any:
@@ -136,6 +148,7 @@ def watching(job: Job) -> Any:
             self.dog = Watchdog(job.recipe.guards, job.recipe.method)
             self.ours = 0.0
             self.before: tuple[float, float] | None = None
+            self.pausing = False
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             """Where a resumed training began: its curves up to the checkpoint are the trainer's own, since a process
@@ -167,24 +180,30 @@ def watching(job: Job) -> Any:
             """What somebody ordered."""
             began = time.thread_time()
             job.done = int(state.global_step)
-            order = ordered(job)
-            while order == "pause":
+            self._obey(control, saved=False)
+            self.ours += time.thread_time() - began
+
+        def _obey(self, control: Any, *, saved: bool) -> None:
+            """Do what was ordered, and wait while it shall pause; a checkpoint that is wanted then is made first."""
+            wish = ordered(job, self.pausing)
+            while wish.pause and not wish.stop and (saved or not wish.save):
                 job.hold(paused=True, seconds=PAUSE)
                 time.sleep(PAUSE)
-                order = ordered(job)
-            job.hold(paused=False)
-            if order == "stop":
+                wish = ordered(job, wish.pause)
+            self.pausing = wish.pause
+            job.hold(paused=wish.pause and not wish.stop)
+            if wish.stop:
                 job.why = f"stopped at step {job.done} of {job.steps}"
-                control.should_training_stop = control.should_save = True
-            elif order == "save":
-                control.should_save = True
-                job.obeyed()
-            self.ours += time.thread_time() - began
+                control.should_training_stop = True
+            if not saved:
+                control.should_save = control.should_save or wish.stop or wish.save
 
         def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             """A checkpoint lies there."""
             began = time.thread_time()
             job.saved(int(state.global_step), Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            if self.pausing:  # it was made in a pause, which goes on
+                self._obey(control, saved=True)
             self.ours += time.thread_time() - began
 
         def _cost(self) -> dict[str, float]:

@@ -138,6 +138,7 @@ class Job:
         self.template: dict[str, Any] = dict(self.told["base"].get("template") or {})
         """Arguments that the player gives the chat template."""
         self._paused = False
+        self._heard = 0
         self._warned: set[str] = set()
         self._diary = Diary(self.log, self._beat)
 
@@ -147,17 +148,14 @@ class Job:
         path = Path(self.told["base"]["path"])
         return Path(self.told["unpacked"]) if path.suffix == ".gguf" else path
 
-    def order(self) -> str:
-        """What somebody wants: `stop`, `pause`, `save`, or nothing."""
+    def orders(self) -> list[str]:
+        """What somebody has wanted since the last look, in order: `stop`, `pause`, `go`, `save`."""
         try:
-            return (self.folder / "orders").read_text(encoding="utf-8").strip()
+            told = (self.folder / "orders").read_text(encoding="utf-8").split()
         except OSError:
-            return ""
-
-    def obeyed(self) -> None:
-        """An order that is done once."""
-        if self.main:
-            (self.folder / "orders").unlink(missing_ok=True)
+            return []
+        new, self._heard = told[self._heard :], len(told)
+        return new
 
     def hold(self, *, paused: bool, seconds: float = 0.0) -> None:
         """Say that it pauses, or goes on; and for how long it paused."""

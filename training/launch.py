@@ -110,10 +110,16 @@ def base_of(name: str, registry: Registry) -> Base:
     return Base(name, path, entry.adapter, entry.revision, entry.extra_body.get("chat_template_kwargs") or {})
 
 
+NAME = 80
+"""Letters of a result's name at most: it is a folder's name as well."""
+
+
 def free_name(name: str, registry: Registry, base: str) -> str:
     """The name, if what comes out can be called so: a player's name that nobody has. Raises CannotTrain, BadField."""
-    if not all(c.isalnum() or c in "._-" for c in name) or name.startswith("."):
-        raise CannotTrain(f"a name has letters, digits and . _ - in it, and {name!r} has not")
+    if not all(c.isascii() and (c.isalnum() or c in "._-") for c in name) or name.startswith("."):
+        raise CannotTrain(f"a name has letters, digits and . _ - in it (a to z, 0 to 9), and {name!r} has others")
+    if len(name) > NAME:
+        raise CannotTrain(f"a name has at most {NAME} letters, and this one has {len(name)}")
     if check_name(name) in registry.entries or name == base:
         raise CannotTrain(f"there is a model {name} already; take another name, or remove it first")
     return name
@@ -128,10 +134,26 @@ def choose(log: Log, recipe: Recipe, filters: Filters, learner: str = "") -> Bui
     if kept := [split for split in asked.splits if split != "train"]:
         raise CannotTrain(f"instances of {' and '.join(kept)} are kept from training; leave --split out, or say train")
     withheld = log.queries.count(replace(asked, consent=None)) - log.queries.count(asked)
-    built = _choose(log, recipe, asked, learner)
+    built = _choose(log, seats_of(recipe, asked), asked, learner)
     if withheld:
         built.facts["left_out"]["episodes of people who did not agree"] = withheld
     return built
+
+
+def seats_of(recipe: Recipe, filters: Filters) -> Recipe:
+    """The recipe for the seats that the filters name: who asks for a role's episodes means to train that role.
+
+    Raises CannotTrain where the recipe wants other seats.
+    """
+    wanted = recipe.selection.roles
+    roles = tuple(role for role in filters.roles if not wanted or role in wanted)
+    if not filters.roles:
+        return recipe
+    if not roles:
+        raise CannotTrain(
+            f"the recipe trains {' and '.join(wanted)}, and --role says {' and '.join(filters.roles)}; name one of them"
+        )
+    return recipe.model_copy(update={"selection": recipe.selection.model_copy(update={"roles": roles})})
 
 
 def agreed(filters: Filters) -> Filters:
@@ -159,6 +181,7 @@ def begin(log: Log, recipe: Recipe, filters: Filters, base: Base, name: str, out
     """Freeze the rows and start the process. Raises CannotTrain and what `choose` raises; then nothing is written."""
     needs()
     filters = agreed(filters)
+    recipe = seats_of(recipe, filters)
     guards.reporters(recipe)
     if (out / "job.json").exists():
         raise CannotTrain(f"{out} holds a training already; resume it, or choose another --out")
@@ -276,8 +299,9 @@ def _cards() -> bool:
 
 
 def order(out: Path, what: str) -> None:
-    """Tell a running training to `stop`, `pause`, `save` or `go` on."""
-    (out / "orders").write_text(what, encoding="utf-8")
+    """Tell a running training to `stop`, `pause`, `save` or `go` on; it obeys all of them in turn."""
+    with (out / "orders").open("a", encoding="utf-8") as file:
+        file.write(f"{what}\n")
 
 
 def kill(begun: Begun) -> None:
@@ -297,6 +321,8 @@ def kill_row(log: Log, row: trainings.TrainingRow) -> None:
         raise CannotTrain(f"the training {row.id} does not run, so there is nothing to end")
     if told.host != socket.gethostname():
         raise CannotTrain(f"the training {row.id} runs on {told.host}; end it there")
+    if trainings.state_of(log, row) == "crashed":
+        raise CannotTrain(f"the process of training {row.id} is gone already; go on with train --resume {row.folder}")
     if told.pid and trainings.alive(told.pid):
         _kill(told.pid)
     about = {

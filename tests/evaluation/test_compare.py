@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -139,6 +140,13 @@ def test_what_cannot_be_compared_is_a_sentence(names, told):
     rows = [*both("g", [1.0] * 5, [2.0] * 5), row("elsewhere", 3.0, "c", "g")]
     with pytest.raises(CannotCompare, match=told):
         compare(rows, names)
+
+
+def test_a_name_that_several_players_have_names_them():
+    rows = [*both("g", [1.0] * 5, [2.0] * 5)]
+    marked = [replace(one, players=dict.fromkeys(one.players, "a#12ab")) for one in rows if one.model == "a"]
+    with pytest.raises(CannotCompare, match=r"'a' played with several weights or settings: a#12ab \(5 episodes\)"):
+        compare([*marked, *[one for one in rows if one.model == "b"]], ("a", "b"))
 
 
 score = st.none() | st.integers(0, 4).map(lambda n: 25.0 * n)

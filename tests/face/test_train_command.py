@@ -44,7 +44,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(log):
     assert facts["preflight"]["disk_free"] > 0 and facts["preflight"]["leakage"] == {"instances": 0, "held_back": 0}
     assert facts["speakers"]["synthetic"]["turns_share"] == 1.0
     told = run(log, "--name", "x", "--recipe", "smoke", "--dry-run", "--role", "guesser")
-    assert "48 rows" in told.stderr  # the filter finds the episodes; which seats are trained is the recipe's to say
+    assert "24 rows" in told.stderr  # whoever asks for a role means to train it
     with sqlite3.connect(log) as db:
         assert db.execute("SELECT count(*) FROM datasets").fetchone() == (0,)
 
@@ -62,6 +62,8 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(log):
         (["--name", "x", "--model", "nobody"], 2, "no player 'nobody'"),
         (["--name", "x", "--model", "openai:gpt"], 2, "no player 'openai:gpt'"),
         (["--resume", "nowhere"], 2, "holds no training"),
+        (["--name", "n" * 300], 2, "a name has at most 80 letters, and this one has 300"),
+        (["--name", "größe"], 2, "letters, digits and . _ - in it (a to z, 0 to 9), and 'größe' has others"),
         (["--name", "bot"], 2, "already names a player of another kind"),
         (["--name", "x", "--model", "bot"], 1, "bot has no weights to train"),
         (["--name", "x", "--method", "dpo", "--recipe", "smoke-sft"], 2, "is for sft, not for dpo: leave --method out"),

@@ -131,18 +131,20 @@ def test_orders_are_obeyed(begin, played):
         assert until(lambda: now() == "running", process), launch.last_words(out)
         launch.tell(log, trainings.get(log, row.id), "pause")
         assert until(lambda: now() == "paused", process)
-        launch.tell(log, trainings.get(log, row.id), "go")
-        assert until(lambda: now() == "running", process)
         launch.tell(log, trainings.get(log, row.id), "save")
         assert until(lambda: trainings.checkpoints(log, row.id), process)
-        launch.tell(log, trainings.get(log, row.id), "stop")
+        assert until(lambda: now() == "paused", process), "a checkpoint does not end a pause"
+        step = trainings.checkpoints(log, row.id)[0].step
+        launch.tell(log, trainings.get(log, row.id), "go")
+        assert until(lambda: now() == "running", process)
+        assert until(lambda: trainings.get(log, row.id).progress.done > step, process)
+        launch.tell(log, trainings.get(log, row.id), "save")
+        launch.tell(log, trainings.get(log, row.id), "stop")  # before the first was looked at: both are obeyed
         assert process.wait(60) == 0
+        assert len(trainings.checkpoints(log, row.id)) >= 1
         assert now() == "stopped" and launch.ended(out)["state"] == "stopped"
         assert [event.value["order"] for event in trainings.events(log, row.id, ("order",))] == [
-            "pause",
-            "go",
-            "save",
-            "stop",
+            *("pause", "save", "go", "save", "stop"),
         ]
         with pytest.raises(launch.CannotTrain, match="is stopped and obeys no orders"):
             launch.tell(log, trainings.get(log, row.id), "pause")

@@ -10,9 +10,10 @@ import pytest
 from players.entry import ModelEntry
 from players.registry import Registry
 from store import trainings
+from store.filters import Filters
 from store.log import Log
 from training import launch
-from training.recipe import Recipe
+from training.recipe import Recipe, load
 
 
 def test_one_process_or_several(monkeypatch):
@@ -65,12 +66,22 @@ def test_orders_go_only_to_those_that_go_on(begin, played):
         with pytest.raises(launch.CannotTrain, match="nothing to end"):
             launch.kill_row(log, row)
         launch.tell(log, row, "save")
-        assert (out / "orders").read_text() == "save"
-        (event,) = trainings.events(log, row.id, ("order",))
-        assert event.value == {"order": "save"}
+        launch.tell(log, row, "stop")
+        assert (out / "orders").read_text().split() == ["save", "stop"], "the second does not take the first's place"
+        assert [event.value["order"] for event in trainings.events(log, row.id, ("order",))] == ["save", "stop"]
         trainings.end(log, row.id, "done")
         with pytest.raises(launch.CannotTrain, match="is done and obeys no orders"):
             launch.tell(log, trainings.get(log, row.id), "stop")
+
+
+def test_a_role_that_is_asked_for_is_the_one_that_is_trained():
+    plain, guesser = load("smoke", "sft"), load("smoke", "sft", {"selection": {"roles": ["guesser"]}})
+    asked = Filters(roles=("describer",))
+    assert launch.seats_of(plain, asked).selection.roles == ("describer",)
+    assert launch.seats_of(guesser, Filters()) is guesser
+    assert launch.seats_of(guesser, Filters(roles=("describer", "guesser"))).selection.roles == ("guesser",)
+    with pytest.raises(launch.CannotTrain, match="the recipe trains guesser, and --role says describer"):
+        launch.seats_of(guesser, asked)
 
 
 @pytest.mark.slow
