@@ -24,7 +24,7 @@ from store.perspectives import Perspective, Read, Spoken, perspectives, still
 from training.branched import branched_rows
 from training.judged import judged_rows
 from training.leaks import Guard, Leak
-from training.pairs import Mining, Pair, mine
+from training.pairs import Mining, Pair, by_learner, mine
 from training.selection import Row, Selection, select
 
 JudgedUse: TypeAlias = Literal["with", "only", "without"]
@@ -106,6 +106,8 @@ def build_pairs(
     rows = (
         by_people + by_rollouts + [row for pair in mined.pairs if ((row := _pair(pair)).tip, row.rejected) not in there]
     )
+    if wish.own == "only" and not any(by_learner(said, learner) for one in kept for said in one.spoken):
+        told.absent.append(f"none of it was said by {learner or 'the learner'}, and only its own moves are wanted")
     _some(rows, told, left_out, guard)
     facts = {
         "rows": len(rows),

@@ -52,6 +52,11 @@ class Mining(BaseModel):
     seed: int = 0
 
 
+def by_learner(said: Spoken, learner: str) -> bool:
+    """Whether this player said it, whatever its settings."""
+    return said.player.partition("?")[0] == learner
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """One side: the dialogue of a seat from the shared prefix to message `upto`; `at` is its first reply there."""
@@ -73,7 +78,7 @@ class Side:
 
     def all_by(self, player: str) -> bool:
         """Whether all of it was said by this player, whatever its settings; nothing is by nobody."""
-        return bool(player) and all(said.player.partition("?")[0] == player for said in self.replies)
+        return bool(player) and all(by_learner(said, player) for said in self.replies)
 
     @property
     def tip(self) -> str:

@@ -245,6 +245,8 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     if "tokens" in found:
         trained = f", {found['trained_tokens']:,} of them trained" if "trained_tokens" in found else ""
         yield f"{found['rows']:,} rows, {found['tokens']:,} tokens{trained}, {found.get('truncated', 0):.1%} cut"
+    if held := found.get("held_out", {}).get("rows"):
+        yield f"{held:,} of the rows are held out, to measure by; the others are trained"
     weights = found["weights"]
     yield f"{weights['trained']:,} of {weights['all']:,} weights are trained"
     need = found["memory"]

@@ -233,7 +233,7 @@ def load(wish: str, method: Method, changes: Mapping[str, Any] | None = None) ->
             known = names()
             name = next((one for one in (f"{wish}-{method}", wish) if one in known), None)
             if name is None:
-                raise BadRecipe(f"no recipe {wish!r}; {nearest(wish, known)}, or name a file that ends in .toml")
+                raise BadRecipe(f"no recipe {wish!r}; {nearest(wish, known)} (the name of a file ends in .toml)")
             text = files("training").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
         data = tomllib.loads(text)
     except OSError as error:
