@@ -149,14 +149,30 @@ def select(perspectives: Iterable[Perspective], wish: Selection) -> Selected:
         selected.rows = _once(selected.rows, selected.left_out)
     if wish.mix and selected.rows:
         selected.rows = [part for row in selected.rows for part in split_speakers(row)]
-        selected.rows = _mixed(selected.rows, wish, selected.left_out)
     if wish.balance and selected.rows:
         selected.rows = _balanced(selected.rows, wish, selected.left_out)
+        if wish.mix or wish.limit is not None:  # which count every copy
+            selected.rows = [row._replace(copies=1) for row in selected.rows for _ in range(row.copies)]
+    if wish.mix and selected.rows:  # after the balance, which would undo the shares
+        selected.rows = _mixed(selected.rows, wish, selected.left_out)
     if wish.limit is not None and len(selected.rows) > wish.limit:
-        selected.left_out["over the limit"] += len(selected.rows) - wish.limit
-        chosen = set(Random(f"limit:{wish.seed}").sample(range(len(selected.rows)), wish.limit))
-        selected.rows = [row for at, row in enumerate(selected.rows) if at in chosen]
+        selected.rows = _limited(selected.rows, wish.limit, wish, selected.left_out)
     return selected
+
+
+def _limited(rows: Sequence[Row], limit: int, wish: Selection, left_out: Counter[str]) -> list[Row]:
+    """So many rows at most, drawn by the seed; where there is a mix the same part of each speaker's."""
+    left_out["over the limit"] += len(rows) - limit
+    groups: dict[str, list[int]] = defaultdict(list)
+    for at, row in enumerate(rows):
+        groups[row.speaker if wish.mix else ""].append(at)
+    quotas = {name: divmod(len(places) * limit, len(rows)) for name, places in groups.items()}
+    more = limit - sum(whole for whole, _ in quotas.values())
+    nearest = sorted(quotas, key=lambda name: -quotas[name][1])[:more]  # those that rounding down cost most
+    luck, chosen = Random(f"limit:{wish.seed}"), set[int]()
+    for name, places in groups.items():
+        chosen.update(luck.sample(places, quotas[name][0] + (name in nearest)))
+    return [row for at, row in enumerate(rows) if at in chosen]
 
 
 def _unfit(one: Perspective, wish: Selection) -> str:

@@ -139,6 +139,20 @@ def test_a_limit_is_drawn_by_the_seed():
     assert len(one) == len(two) == 10 and one != two == select(seats, Selection(limit=10, seed=1)).rows
 
 
+def test_a_balance_does_not_undo_a_mix_and_a_limit_counts_every_row():
+    people = [seat(said(0, kind="human"), episode=f"h{n}") for n in range(60)]
+    short = [seat(said(0), episode=f"s{n}") for n in range(40)]
+    long = [seat(said(0), said(2), said(4), episode=f"l{n}") for n in range(5)]
+    seats, mix = [*people, *short, *long], {"human": 0.3, "synthetic": 0.7}
+    mixed = select(seats, Selection(unit="turn", balance=("rounds",), mix=mix))
+    assert mixed.by_speaker()["human"]["turns_share"] == pytest.approx(0.3, abs=0.02)
+    few = select(seats, Selection(unit="turn", balance=("rounds",), mix=mix, limit=20))
+    assert {who: told["rows"] for who, told in few.by_speaker().items()} == {"human": 6, "synthetic": 14}
+    limited = select([*short, *long], Selection(balance=("rounds",), limit=10))
+    assert sum(limited.by_cell().values()) == 10 and len(limited.by_cell()) == 2
+    assert select(seats, Selection(mix=mix, limit=1)).rows
+
+
 KINDS = st.sampled_from(["human", "bot", "model"])
 REPLIES = st.lists(st.tuples(KINDS, st.sampled_from(["ok", "illegal"])), max_size=4)
 
