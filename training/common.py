@@ -149,6 +149,8 @@ def watching(job: Job) -> Any:
             self.ours = 0.0
             self.before: tuple[float, float] | None = None
             self.pausing = False
+            self.read = 0
+            """Tokens that earlier processes read up to the checkpoint and the trainer does not count."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             """Where a resumed training began: its curves up to the checkpoint are the trainer's own, since a process
@@ -158,6 +160,10 @@ def watching(job: Job) -> Any:
             self.dog.first = told[0] if told else None
             job.done = int(state.global_step)
             job.take_back()
+            counted = [int(entry["num_tokens"]) for entry in state.log_history if "num_tokens" in entry]
+            job.tokens = counted[-1] if counted else 0
+            # where TRL counts in the state, as for GRPO, the count goes on by itself; else it begins at nothing again
+            self.read = 0 if state.num_input_tokens_seen else job.tokens
             for entry in state.log_history:
                 job.measure({key: value for key, value in finite(entry).items() if key != "step"}, entry["step"])
             for path in Path(args.output_dir).glob("checkpoint-*"):
@@ -168,7 +174,10 @@ def watching(job: Job) -> Any:
             began = time.thread_time()
             values = finite(logs or {})
             job.done = int(state.global_step)
-            job.tokens = int(values.get("num_tokens", job.tokens))
+            if "num_tokens" in values:
+                job.tokens = self.read + int(values["num_tokens"])
+                # the history is what the next process counts on from
+                values["num_tokens"] = state.log_history[-1]["num_tokens"] = job.tokens
             if "loss" in values:
                 values = {**values, **self._cost()}
             job.measure(values)

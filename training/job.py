@@ -213,8 +213,7 @@ class Job:
 
     def _beat(self, db: Any, state: Any = "running") -> None:
         active = int(state == "running" and not self._paused)
-        tokens = self.tokens + (self.before.tokens_in if self.before is not None else 0)
-        left = (tokens, 0, None, self.seconds, socket.gethostname(), os.getpid())
+        left = (self.tokens, 0, None, self.seconds, socket.gethostname(), os.getpid())
         trainings.beat(db, self.told["run"], Progress(state, self.steps, self.done, 0, active, *left))
 
     def run(self) -> dict[str, Any]:
@@ -222,7 +221,7 @@ class Job:
         if self.main:
             self.before = trainings.get(self.log, self.training).progress
             if self.before is not None:
-                self.steps, self.done = self.before.planned, self.before.done
+                self.steps, self.done, self.tokens = self.before.planned, self.before.done, self.before.tokens_in
             trainings.go_on(self.log, self.training)
             self._diary.start()
             about = {"versions": versions(), "pid": os.getpid(), "seed": self.recipe.steps.seed}

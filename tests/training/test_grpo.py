@@ -134,7 +134,7 @@ class TestTiny:
 
     def test_stopped_and_resumed_it_is_the_same_training(self, begin, played, lively):
         long = recipe(steps={"steps": 5, "keep": 5})  # two passes over the points and a half
-        names = ["loss", "reward", "entropy", "completions/mean_length", "grad_norm"]
+        names = ["loss", "reward", "entropy", "completions/mean_length", "grad_norm", "num_tokens"]
         assert job(begin(long, name="straight"))["state"] == "done"
         straight, _, _ = curves(played, names)
         assert any(value for _, value in straight["grad_norm"]), "something was learned"

@@ -19,7 +19,7 @@ from tiny import laid
 from players.registry import Registry
 from store import trainings
 from store.log import Log
-from training import common, launch
+from training import card, common, launch
 from training.job import Job, sentence
 from training.recipe import checked
 
@@ -91,6 +91,8 @@ def until(condition, process, seconds=120):
 def test_killed_in_the_middle_and_resumed_the_curve_is_the_same(begin, played):
     recipe = laid(steps={"steps": 20, "save_every": 5})
     straight = Job(begin(recipe, name="straight")).run()["losses"]
+    with Log.open(played, readonly=True) as log:
+        read = trainings.curves(log, trainings.recent(log)[0].id)["num_tokens"]
     out = begin(recipe, name="killed")
     process = child(out)
     assert until((out / "checkpoints" / "checkpoint-5" / "trainer_state.json").exists, process)
@@ -113,8 +115,10 @@ def test_killed_in_the_middle_and_resumed_the_curve_is_the_same(begin, played):
     assert whole(played) == ["done", "done"]
     with Log.open(played, readonly=True) as log:
         curve = trainings.curves(log, row.id)["loss"]
+        assert trainings.curves(log, row.id)["num_tokens"] == read  # none lost with a process, none counted twice
         after = trainings.get(log, row.id).progress
-    assert after is not None and after.seconds > row.progress.seconds and after.tokens_in > row.progress.tokens_in
+    assert after is not None and after.seconds > row.progress.seconds and after.tokens_in == read[-1][1]
+    assert f"read in training: {read[-1][1]:,.0f}\n" in (out / card.CARD).read_text()
     assert [step for step, _ in curve] == list(range(1, 21))
     assert [value for _, value in curve] == pytest.approx(straight, rel=1e-5)
 
