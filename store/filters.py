@@ -1,7 +1,8 @@
 """Which episodes a command is about: the same filters everywhere, as one value that becomes one SQL condition.
 
 The condition speaks of `e` (episodes), `i` (instances), `u` (runs, may be absent) and `r` (results, may be absent).
-Filters that describe a seat (`roles`, `models`, `speaker`, `partners`) must hold of one and the same seat.
+Filters that describe a seat (`roles`, `models`, `speaker`, `partners`) must hold of one and the same seat; data sets are
+made of such seats alone.
 """
 
 from __future__ import annotations
@@ -133,8 +134,9 @@ class Filters:
             _among("outcome", self.outcomes, OUTCOMES)
             outcome = "coalesce(r.outcome, 'unfinished')" if "unfinished" in self.outcomes else "+r.outcome"
             yield f"{outcome} IN ({_marks(self.outcomes)})", self.outcomes  # +: the order comes from elsewhere
-        if self.roles or self.models or self.speaker or self.partners:
-            yield self._seat()
+        seats, some = self.seats()
+        if seats:
+            yield f"e.id IN (SELECT episode_id FROM ({seats}))", some
         if self.tags:
             yield f"e.id IN (SELECT episode_id FROM tags WHERE tag IN ({_marks(self.tags)}))", self.tags
         if self.min_score is not None:
@@ -160,32 +162,44 @@ class Filters:
             if conditions:
                 yield f"NOT coalesce(({' AND '.join(conditions)}), 0)", some
 
-    def _seat(self) -> tuple[str, Sequence[Any]]:
-        """The condition that some seat of the episode is as wanted."""
+    def seats(self) -> tuple[str, list[Any]]:
+        """SQL for the seats that the seat filters mean, rows of episode and role, and its values; empty without such
+        filters.
+        """
+        if not (self.roles or self.models or self.speaker or self.partners):
+            return "", []
         wanted, values = list[str](), list[Any]()
         if self.roles:
             wanted.append(f"s.role IN ({_marks(self.roles)})")
             values += self.roles
-        if self.models:
-            named, names = _named(self.models)
-            wanted.append(f"s.player_id IN ({named})")
-            values += names
-        if self.speaker is not None:
-            _among("speaker", [self.speaker], SPEAKERS)
-            is_person = "=" if self.speaker == "human" else "<>"
-            wanted.append(f"s.player_id IN (SELECT id FROM players WHERE kind {is_person} '{HUMAN}')")
+        who, some = self.players()
+        if who:
+            wanted.append(f"s.player_id IN ({who})")
+            values += some
         if self.partners:
             named, names = _named(self.partners)
             wanted.append(
                 f"EXISTS (SELECT 1 FROM sitters o WHERE o.episode_id = s.episode_id AND o.role <> s.role "
-                f"AND o.player_id IN ({named}))"
+                f"AND o.player_id IN (SELECT id FROM players WHERE {named}))"
             )
             values += names
-        return f"e.id IN (SELECT s.episode_id FROM sitters s WHERE {' AND '.join(wanted)})", values
+        return f"SELECT s.episode_id, s.role FROM sitters s WHERE {' AND '.join(wanted)}", values
+
+    def players(self) -> tuple[str, list[Any]]:
+        """SQL for the ids of the players that may have spoken in those seats, and its values; empty for any."""
+        wanted, values = list[str](), list[Any]()
+        if self.models:
+            named, names = _named(self.models)
+            wanted.append(f"({named})")
+            values += names
+        if self.speaker is not None:
+            _among("speaker", [self.speaker], SPEAKERS)
+            wanted.append(f"kind {'=' if self.speaker == 'human' else '<>'} '{HUMAN}'")
+        return (f"SELECT id FROM players WHERE {' AND '.join(wanted)}" if wanted else ""), values
 
 
 def _named(names: Sequence[str]) -> tuple[str, list[Any]]:
-    """SQL for the ids of players of these names, and its values."""
+    """SQL condition on a player that it has one of these names, and its values."""
     parts, values = list[str](), list[Any]()
     for name in names:
         if name == HUMAN:
@@ -198,11 +212,11 @@ def _named(names: Sequence[str]) -> tuple[str, list[Any]]:
             parts.append("(name = ? OR substr(name, 1, length(?) + 1) = ? || '?')")
             values.append(name)
         values += [name, name]
-    return f"SELECT id FROM players WHERE {' OR '.join(parts)}", values
+    return " OR ".join(parts), values
 
 
 def absent(reader: sqlite3.Connection, filters: Filters, roles: Sequence[str] = ()) -> list[str]:
-    """Games and roles that are asked for and occur nowhere in the log, a clause each with those that do."""
+    """Games, roles and players that are asked for and occur nowhere in the log, a clause each with those that do."""
     found: list[str] = []
     for what, wanted, sql in (
         ("game", filters.games, "SELECT DISTINCT game FROM episodes ORDER BY 1"),
@@ -212,6 +226,13 @@ def absent(reader: sqlite3.Connection, filters: Filters, roles: Sequence[str] = 
         for name in dict.fromkeys(wanted):
             if there and not any(fnmatchcase(one, name) for one in there):
                 found.append(f"the log has no {what} {name!r}, but {', '.join(there)}")
+    for name in dict.fromkeys((*filters.models, *filters.partners)):
+        named, values = _named([name])
+        if reader.execute(f"SELECT 1 FROM ({_SEATED}) WHERE {named}", values).fetchone() is None:
+            shown = f"CASE kind WHEN '{HUMAN}' THEN kind ELSE name END"  # people have pseudonyms
+            there = [one for (one,) in reader.execute(f"SELECT DISTINCT {shown} FROM ({_SEATED}) ORDER BY 1 LIMIT 9")]
+            known = ", ".join([*there[:8], *(["…"] if there[8:] else [])])
+            found.append(f"the log has no player {name!r}" + (f", but {known}" if known else ""))
     return found
 
 
@@ -219,6 +240,7 @@ def _said(words: str) -> tuple[str, list[Any]]:
     return f"e.id IN ({SAID})", [words]
 
 
+_SEATED = "SELECT kind, name FROM players WHERE id IN (SELECT player_id FROM sitters)"
 SAID = "SELECT t.episode_id FROM turns_fts f JOIN turns t ON t.seq = f.rowid WHERE turns_fts MATCH ?"
 _WITHHELD = """
 SELECT s.episode_id FROM seats s JOIN people p ON p.id = s.person_id

@@ -22,6 +22,7 @@ from games.engine import Message, Role
 from store.filters import FROM, Filters
 from store.history import lineage
 from store.ids import MessageRow
+from store.seats import Seats
 from store.writer import Row
 
 CHUNK = 2000
@@ -50,7 +51,9 @@ def still() -> Generator[None]:
 
 
 class Spoken(NamedTuple):
-    """One reply of the seat. `turn` is None for one that a branch has from its parent, and trains there."""
+    """One reply of the seat. `turn` is None for one that does not train here: a branch has it from its parent, or the
+    seat changed hands and somebody else said it than the filters name.
+    """
 
     turn: str | None
     ply: int
@@ -126,7 +129,8 @@ def perspectives(
 ) -> Iterator[Perspective]:
     """Perspectives of all episodes that fit, oldest first, roles in alphabetical order.
 
-    `roles` keeps those seats only. `read` is filled as they come. Raises ValueError for a filter that cannot be.
+    Filters that describe a seat leave only such seats of them, and `roles` only those. `read` is filled as they come.
+    Raises ValueError for a filter that cannot be.
     """
     told = read if read is not None else Read()
     condition, values = filters.sql()
@@ -136,19 +140,18 @@ def perspectives(
     if erased := {id for (id,) in gone}.intersection(ids):
         told.left_out["episodes in which words were erased"] += len(erased)
         ids = [id for id in ids if id not in erased]
-    players = {id: (name, kind) for id, name, kind in reader.execute("SELECT id, name, kind FROM players")}
+    meant = Seats(reader, filters, roles)
     for at in range(0, len(ids), CHUNK):
-        yield from _chunk(reader, json.dumps(ids[at : at + CHUNK]), frozenset(roles), players, told)
+        yield from _chunk(reader, json.dumps(ids[at : at + CHUNK]), meant, told)
 
 
-def _chunk(
-    reader: sqlite3.Connection, ids: str, roles: frozenset[Role], players: Mapping[str, tuple[str, str]], told: Read
-) -> Iterator[Perspective]:
+def _chunk(reader: sqlite3.Connection, ids: str, meant: Seats, told: Read) -> Iterator[Perspective]:
+    players = meant.players
     heads = reader.execute(_HEADS, (ids,)).fetchall()
     tips: dict[str, list[tuple[Role, str]]] = {}
     under_way = json.dumps([row[0] for row in heads if row[10] is None])
     for episode, role, tip in chain(reader.execute(_HEARD, (ids,)), reader.execute(_TIPS, (under_way,))):
-        if not roles or role in roles:
+        if meant.has(episode, role):
             tips.setdefault(episode, []).append((role, tip))
     turns = {episode: list(said) for episode, said in groupby(reader.execute(_TURNS, (ids,)), _FIRST)}
     messages = _Messages(reader)
@@ -161,13 +164,14 @@ def _chunk(
         spoken: dict[Role, list[Spoken]] = {role: [] for role, _ in tips.get(episode, ())}
         for holder, turn, ply, round, who, player, person, assisted, verdict in said:
             if (mine := spoken.get(who)) is not None:
-                own = turn if holder == episode else None
-                name, kind = players[player]
+                name, kind, wanted = players[player]
+                own = turn if wanted and holder == episode else None
                 mine.append(_spoken((own, ply, round, name, kind, person, assisted == 1, verdict, credit.get(ply))))
         for role, tip in tips.get(episode, ()):
             lines, places = messages.walk(tip)
             if len(places) != len(spoken[role]):
-                told.left_out["words were erased, or the dialogue is not whole"] += 1
+                whole = row[10] is not None  # else the last reply is not yet in what anybody heard
+                told.left_out["words were erased, or the dialogue is not whole" if whole else "unfinished"] += 1
                 continue
             ended: list[Any] = [row[10], row[11] or "", row[12], paid.get(role), plies or 0]
             values: list[Any] = [*row[:10], role, *ended, lines, tuple(spoken[role]), places]

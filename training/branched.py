@@ -15,6 +15,7 @@ from random import Random
 from store.branches import Competing, competing
 from store.datasets import DatasetRow
 from store.filters import Filters
+from store.seats import Seats
 from training.leaks import Guard
 from training.pairs import Mining
 
@@ -32,6 +33,7 @@ def branched_rows(
     roles: Sequence[str] = (),
 ) -> list[DatasetRow]:
     """Pairs of all points, the widest apart first within a point; what may not be used is counted in `left_out`."""
+    seats = Seats(reader, filters, roles)
     points: dict[tuple[str, int, str, str], list[Competing]] = defaultdict(list)
     for one in competing(reader, filters):
         if one.withheld:
@@ -40,7 +42,7 @@ def branched_rows(
             left_out["played on, but validation or test material"] += 1
         elif len(one.rewards) < wish.rollouts:
             left_out["played on too seldom"] += 1
-        elif not roles or one.role in roles:
+        elif seats.has(one.episode, one.role):
             points[one.episode, one.ply, one.role, one.seen].append(one)
     return [row for some in points.values() for row in _pairs(some, wish, left_out)]
 

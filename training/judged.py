@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from store.datasets import DatasetRow
 from store.filters import Filters
 from store.judged import Judged, Judges, judged
+from store.seats import Seats
 from training.leaks import Guard
 
 SHORT = {"preference": "judged", "edit": "corrected"}
@@ -28,13 +29,13 @@ def judged_rows(
     judges: Judges = "people",
 ) -> tuple[list[DatasetRow], list[DatasetRow]]:
     """Pairs, and labelled turns, oldest judgement first; what may not be used is counted in `left_out`."""
-    fit: list[Judged] = []
+    seats, fit = Seats(reader, filters, roles), list[Judged]()
     for one in judged(reader, filters, judges):
         if one.withheld:
             left_out["judged by somebody who agreed to less"] += 1
         elif guard.keeps(one.key, one.split):
             left_out["judged, but validation or test material"] += 1
-        elif not roles or one.role in roles:
+        elif seats.has(one.episode, one.role):
             fit.append(one)
     return _pairs(fit, left_out), _labels(fit, left_out)
 

@@ -6,7 +6,7 @@ import pytest
 from tiny_game import Script, new_match
 
 from games.engine import Match
-from players.base import PlayerError
+from players.base import Identity, PlayerError, Reply
 from players.driver import drive
 from players.ports import Place
 from store.filters import Filters
@@ -52,6 +52,43 @@ async def test_unfinished_ones_and_chosen_roles(log, played):
     half = all_of(log, filters={"outcomes": ("unfinished",)})
     assert all(one.outcome is None and one.main is None for one in half)
     assert {one.role for one in all_of(log, roles=["teller"])} == {"teller"}
+
+
+@pytest.mark.parametrize(
+    ("filters", "roles"),
+    [
+        ({"speaker": "human"}, {"asker"}),
+        ({"speaker": "synthetic"}, {"teller"}),
+        ({"models": ("ada",)}, {"teller"}),
+        ({"models": ("human",)}, {"asker"}),
+        ({"partners": ("ada",)}, {"asker"}),
+        ({"roles": ("asker",)}, {"asker"}),
+        ({"roles": ("asker",), "models": ("ada",)}, set()),
+        ({}, {"asker", "teller"}),
+    ],
+)
+async def test_filters_that_describe_a_seat_leave_only_that_seat(log, played, filters, roles):
+    assert {one.role for one in all_of(log, filters={**filters, "outcomes": ("success",)})} == roles
+
+
+async def test_in_a_seat_that_changed_hands_only_the_turns_of_those_named_train(log):
+    run = log.new_run("play", {})
+    person = log.people.add().id
+    ada, bob, me = Identity("model", "ada"), Identity("model", "bob"), Identity("human", person, person=person)
+    match = new_match()
+    episode = await log.recorder.begin(match, {"asker": ada, "teller": bob}, Place(run=run))
+    for text, who in (("one", ada), ("two", bob), ("win", me)):
+        match = match.play(text)
+        await log.recorder.turn(episode, match, match.steps[-1], who, Reply(text))
+    await log.recorder.result(episode, match, match.scores())
+    for filters, trains in (
+        ({"speaker": "human"}, {"asker": [False, True]}),
+        ({"models": ("ada",)}, {"asker": [True, False]}),
+        ({"models": ("b*",)}, {"teller": [True]}),
+        ({"roles": ("asker",)}, {"asker": [True, True]}),
+    ):
+        found = all_of(log, filters=filters)
+        assert {one.role: [said.turn is not None for said in one.spoken] for one in found} == trains
 
 
 async def test_a_branch_has_its_parents_turns_without_their_ids(log, played):

@@ -119,6 +119,8 @@ def test_plans_take_train_instances_by_default():
     [
         (Filters(games=("tabu",)), (), "the log has no game 'tabu', but taboo"),
         (Filters(games=("tab*",), roles=("asker",)), (), "the log has no role 'asker', but describer, guesser"),
+        (Filters(models=("bit",)), (), "the log has no player 'bit', but bot"),
+        (Filters(partners=("human",)), (), "the log has no player 'human', but bot"),
         (Filters(), ("giver",), "the log has no role 'giver', but describer, guesser"),
     ],
 )
