@@ -124,7 +124,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("results", "next_pair", "n", "next pair", "The next two models"),
     Action("results", "text", "t", "text", "As markdown, which is copied too"),
     Action("results", "export", "e", "export", "Into a file here, as JSON, CSV or markdown"),
-    Action("results", "back", "escape", "back", "From head to head to the table, from there to Home"),
+    Action("results", "back", "escape", "back", "From head to head to the table, from there to where you came from"),
     Action("episodes", "read", "enter", "read", "Open this episode: who saw what, scores, where it comes from"),
     Action("episodes", "watch", "w", "watch", "Watch this episode again"),
     Action("episodes", "copy", "y", "copy", "Copy the id"),
@@ -270,7 +270,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("trainwizard", "choose", "right,space", "other", "The next method", key_label="→"),
     Action("trainwizard", "choose_back", "left", "before", "The method before", footer=False, key_label="←"),
     Action("trainwizard", "fill", "ctrl+o", "list", "Choose the learner or the recipe from a list"),
-    Action("trainwizard", "back", "escape", "close", "Back; nothing has begun"),
+    Action("trainwizard", "back", "escape", "close", "Back; nothing has begun, and what is written stays"),
     Action("training", "zoom", "z", "zoom", "This curve at full size with its values, or all again"),
     Action("training", "next_chart", "right", "curve", NEXT_CHART, key_label="← →"),
     Action("training", "previous_chart", "left", "curve", CHART_BEFORE, footer=False, key_label="←"),
@@ -374,9 +374,13 @@ def bindings(*places: str) -> list[BindingType]:
 
 
 def _bound(action: Action) -> list[Binding]:
-    """Its keys, and those that are always heard; the footer has one place for both, also where a key is typed."""
+    """Its keys, and those that are always heard; the footer has one place for both, and names those of the second kind
+    where the first would be typed.
+    """
     id = f"{action.place}.{action.name}"
-    kinds = [(action.keys, action.priority, id)] + ([(action.always, True, f"{id}.always")] if action.always else [])
+    kinds = [(action.keys, action.priority, id, action.shown_key)]
+    if action.always:
+        kinds.append((action.always, True, f"{id}.always", action.always.upper()))
     return [
         Binding(
             keys,
@@ -384,9 +388,9 @@ def _bound(action: Action) -> list[Binding]:
             action.label,
             show=action.footer,
             priority=priority,
-            key_display=action.shown_key,
+            key_display=shown,
             id=name,
             tooltip=action.help,
         )
-        for keys, priority, name in kinds
+        for keys, priority, name, shown in kinds
     ]

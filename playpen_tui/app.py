@@ -322,7 +322,7 @@ class PlaypenApp(App[int]):
         from playpen_tui import beginning, evaluating
         from playpen_tui.figures import Asked
         from store import trainings
-        from store.filters import Filters
+        from store.filters import OUTCOMES, Filters
 
         log = await self.bench.log()
         row = await asyncio.to_thread(trainings.get, log, training)
@@ -335,7 +335,9 @@ class PlaypenApp(App[int]):
         name = one_line(row.result, 40)
         if row.folder is not None and not (Path(row.folder) / evaluating.FILE).is_file():
             many = f"play {evaluating.INSTANCES} instances of each game and role now, beside what you do"
-            answers = (("play", many), ("show", "show what was played so far"))
+            answers = [("play", many)]
+            if await asyncio.to_thread(log.queries.count, Filters(models=(row.result,), outcomes=OUTCOMES[:-1])):
+                answers.append(("show", "show what was played so far"))
             chosen = await self.push_screen_wait(
                 Choose(f"{name} and its base have not played the same validation instances yet.", answers)
             )
@@ -484,7 +486,7 @@ class PlaypenApp(App[int]):
     def _places(self, screen: Screen[Any]) -> list[tuple[str, list[Action]]]:
         name = type(screen).__name__.removesuffix("Screen").removesuffix("Dialog").lower()
         name = "dialog" if isinstance(screen, TextDialog | Prompt) or name == "correct" else name
-        groups = [(f"On this screen ({name})", [*(of("line") if name == "play" else ()), *of(name)])]
+        groups = [("On this screen", [*(of("line") if name == "play" else ()), *of(name)])]
         if name == "play":
             groups.append(("When the game is over", of("end")))
         if name == "browse":

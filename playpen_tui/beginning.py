@@ -33,6 +33,12 @@ class Wish:
     query: str = ""
     mix: str = ""
     steps: str = ""
+    folder: str = ""
+
+    @property
+    def out(self) -> Path:
+        """Where its files go."""
+        return Path(self.folder).expanduser() if self.folder else Path("trainings") / self.name
 
     def changes(self) -> dict[str, Any]:
         """What is laid over the recipe. Raises ValueError with a sentence."""
@@ -128,6 +134,11 @@ def answer(told: Mapping[str, Any]) -> dict[str, Any]:
         return _resume(told)
     wish = Wish(**told["wish"])
     made = recipe.load(wish.recipe, cast(recipe.Method, wish.method), wish.changes())
+    if made.method != wish.method:
+        raise CannotCount(
+            f"the recipe {wish.recipe} is for {made.method}, not for {wish.method}: choose {made.method} above, or "
+            "another recipe"
+        )
     registry = Registry.load()
     base = launch.base_of(wish.learner, registry)
     filters = parse(wish.query).filters
@@ -135,12 +146,11 @@ def answer(told: Mapping[str, Any]) -> dict[str, Any]:
     with Log.open(told["db"], readonly=told["task"] == "choose") as log:
         if told["task"] == "choose":
             built = launch.choose(log, made, filters, base.name)
-            light = launch.light(base, built, Path(str(told["out"])))
+            light = launch.light(base, built, wish.out)
             return {"facts": built.facts, "light": light, "recipe": made.model_dump(mode="json")}
         if wish.name in registry.entries or wish.name == base.name:
             raise CannotCount(f"there is a model {wish.name} already; take another name")
-        out = Path(str(told["out"])).absolute()
-        begun = launch.begin(log, made, filters, base, wish.name, out, version=__version__)
+        begun = launch.begin(log, made, filters, base, wish.name, wish.out.absolute(), version=__version__)
         return {"training": begun.id}
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 
 from players.registry import Registry
 from playpen_tui.curves import Curve
-from playpen_tui.overview import when
+from playpen_tui.overview import SILENCE, when
 from store import metrics, trainings
 from store.filters import Filters
 from store.log import Log
@@ -53,21 +53,22 @@ SUMS = re.compile(r"train_|total_flos$")
 """Curves of one point, which sum a training up."""
 FIRST = ("loss", "reward", "rewards/margins", "eval_loss", "kl", "grad_norm", "mean_token_accuracy", "entropy")
 """Curves that are shown before the others."""
-GAMES, LINES = 40, 200
-"""Sample games, and lines of the process's own words, at most."""
+GAMES, LINES, RUNS = 40, 200, 8
+"""Sample games, lines of the process's own words, and evaluations that are looked through, at most."""
 _CHECKPOINT = re.compile(r"@(\d+)(?:\?|$)")
+THERE = "r goes on"
 HINTS = (
     (
         r"out of memory|not enough memory|bad_alloc|cannot allocate memory|memoryerror",
         "lower steps.batch and raise steps.accumulate, or lower steps.max_length",
     ),
-    (r"space left", "make room on the disk; what was saved before is safe, and r goes on from there"),
+    (r"space left", "make room on the disk; what was saved before is safe, and " + THERE),
     (
         r"cuda (driver )?error|nvidia driver",
         "look at the driver and at who else uses the card, or train with machine.device = cpu",
     ),
     (r"modulenotfounderror|training needs ", "install what is missing: pip install 'playpen-tui[train]'"),
-    (r"is locked", "another program holds the log; close it, then r goes on from the last checkpoint"),
+    (r"is locked", f"another program holds the log; close it, then {THERE}"),
 )
 """Words of a process that crashed, and what helps: libraries name most of these things where nothing is wrong, too."""
 ENDING = 12
@@ -144,19 +145,23 @@ class Sight:
     why: str
     """How it ended, where it did not end well."""
     eta: float | None
+    playing: str = ""
+    """How far base and result are in playing the same instances; empty where they do not."""
 
     @property
     def hint(self) -> str:
         """What may help where it crashed, failed, diverged or is stalled; else empty."""
-        return hint(self.now, self.why, self.words)
+        last = max((one.step for one in self.checkpoints if one.there), default=None)
+        there = "the beginning" if last is None else f"its last checkpoint, step {last:,}"
+        return hint(self.now, self.why, self.words).replace(THERE, f"r goes on from {there}")
 
 
 def hint(now: Now, why: str, words: Iterable[str]) -> str:
-    """A way out, in a few words."""
+    """A way out, in a few words; `THERE` in it is where a resumed one begins."""
     if now == "diverged":
-        return "lower steps.learning_rate or steps.clip in the recipe and train anew, or r from the last checkpoint"
+        return f"lower steps.learning_rate or steps.clip in the recipe and train anew, or {THERE}"
     if now == "stalled":
-        return "its process is silent: a long step, a machine asleep, or another machine; X ends it, r goes on"
+        return f"its process is silent: a long step, a machine asleep, or another machine; X ends it, then {THERE}"
     if now == "queued":
         return "it loads the model and reads its rows; the first step follows"
     if now not in ("crashed", "failed"):
@@ -166,8 +171,8 @@ def hint(now: Now, why: str, words: Iterable[str]) -> str:
         if re.search(pattern, said):
             return help
     if now == "crashed" and not why:
-        return "its process is gone without a word, often since the machine ran out of memory; r goes on from there"
-    return "the last lines on this screen say more; r goes on from the last checkpoint"
+        return f"its process is gone without a word, often since the machine ran out of memory; {THERE}"
+    return f"the last lines on this screen say more; {THERE}"
 
 
 class Watcher:
@@ -220,7 +225,20 @@ class Watcher:
             tuple(words.splitlines()),
             why,
             eta,
+            playing(log, row) if now in ("done", "stopped") else "",
         )
+
+
+def playing(log: Log, row: TrainingRow) -> str:
+    """How far base and result are in playing the same instances, as words; empty where nobody lets them."""
+    for run in log.queries.runs(RUNS, kind="eval") if row.result is not None else ():
+        told, plan = run.progress, run.config.get("plan") or {}
+        if told is None or told.word(SILENCE) != "running":
+            continue
+        if row.result in [player.partition("?")[0] for player in plan.get("players", ())]:
+            games = ", ".join(plan.get("games", ()))
+            return f"base and result play {games}: {told.done:,} of {told.planned:,} matches"
+    return ""
 
 
 def _said(value: Mapping[str, Any]) -> str:

@@ -39,6 +39,7 @@ from store.log import Log
 if TYPE_CHECKING:
     from players.known import Known
     from players.trying import Trial
+    from playpen_tui.beginning import Wish
     from playpen_tui.branch_runs import BranchRuns
     from store.follow import Follower
     from store.records import Invitation
@@ -133,6 +134,8 @@ class Workbench:
         self._branches: BranchRuns | None = None
         self.trials: dict[str, Trial] = {}
         """How the models did that were tried since the app began, by spec."""
+        self.wished: Wish | None = None
+        """A training that somebody has described and not begun."""
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,8 +1,8 @@
 """Which episodes a command is about: the same filters everywhere, as one value that becomes one SQL condition.
 
 The condition speaks of `e` (episodes), `i` (instances), `u` (runs, may be absent) and `r` (results, may be absent).
-Filters that describe a seat (`roles`, `models`, `speaker`, `partners`) must hold of one and the same seat; data sets are
-made of such seats alone.
+Filters that describe a seat (`roles`, `models`, `speaker`, `partners`) must hold of one and the same seat; data sets
+are made of such seats alone.
 """
 
 from __future__ import annotations

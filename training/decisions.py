@@ -14,10 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from games import catalog
 from games.engine import Game, Instance, Match, MatchOver, Role
+from players.opening import check
+from players.registry import Registry, UnknownPlayer
+from players.spec import SpecError
 from store import branches, datasets, history
 from store.datasets import DatasetRow
 from store.filters import Filters
@@ -25,10 +28,15 @@ from store.ids import chain
 from store.perspectives import Perspective
 from store.recorder import instance_row
 from training.build import Built, NothingToTrain, read
+from training.guards import Refused
 from training.leaks import Guard
+from training.recipe import FROZEN
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
+
+Cell: TypeAlias = tuple[str, Role]
+"""A game, and the role that the learner plays in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +70,13 @@ def dealt(seed: int, game: Game, instance: Instance) -> int:
 
 
 def build_decisions(reader: sqlite3.Connection, filters: Filters, recipe: Recipe, learner: str = "") -> Built:
-    """The decision points of a recipe, as rows. Raises NothingToTrain, ValueError, UnknownGame."""
+    """The decision points of a recipe, as rows. Raises NothingToTrain, Refused, ValueError, UnknownGame."""
     wish, roles, seed = recipe.rollouts, recipe.selection.roles, recipe.selection.seed
     kept, guard, told = read(reader, filters, roles)
     seen = trained_keys(reader, learner) if wish.unseen else frozenset[str]()
     left_out: Counter[str] = Counter()
     rows: list[DatasetRow] = []
-    cells: Counter[str] = Counter()
+    cells: Counter[Cell] = Counter()
     if wish.source == "branches":
         rows = _some(_branched(reader, kept, seen, seed, left_out), wish.points, cells)
     elif wish.source != "catalog":
@@ -83,10 +91,12 @@ def build_decisions(reader: sqlite3.Connection, filters: Filters, recipe: Recipe
             f"there is no decision point to play from{f' ({reasons})' if reasons else ''}; widen the filters, name "
             "another --game, or leave rollouts.source and rollouts.unseen as they are by default"
         )
+    if wish.partner != FROZEN:
+        _sits(wish.partner, cells)
     facts = {
         "rows": len(rows),
         "source": source,
-        "cells": dict(sorted(cells.items())),
+        "cells": {" · ".join(cell): number for cell, number in sorted(cells.items())},
         "episodes": told.episodes,
         "used": len({row.episode for row in rows if row.episode}),
         "left_out": {**told.left_out, **left_out},
@@ -114,7 +124,23 @@ def trained_keys(reader: sqlite3.Connection, learner: str) -> frozenset[str]:
     return frozenset(key for (key,) in reader.execute(_TRAINED, (learner,)))
 
 
-def _some(found: Iterator[tuple[str, DatasetRow]], points: int | None, cells: Counter[str]) -> list[DatasetRow]:
+def _sits(partner: str, cells: Iterable[Cell]) -> None:
+    """Raises Refused where the partner could not take the other seats."""
+    registry = Registry.load()
+    for name, learner in sorted(cells):
+        game = catalog.get(name)
+        for role in game.roles:
+            if role == learner:
+                continue
+            try:
+                found = check(partner, game=game, role=role, registry=registry)
+            except (SpecError, UnknownPlayer) as error:
+                raise Refused(f"rollouts.partner = {partner} cannot take the seat {role} of {name}: {error}") from error
+            if found.kind in ("human", "replay"):
+                raise Refused(f"rollouts.partner = {partner} answers no rollouts; name a bot, a model, or frozen")
+
+
+def _some(found: Iterator[tuple[Cell, DatasetRow]], points: int | None, cells: Counter[Cell]) -> list[DatasetRow]:
     rows: list[DatasetRow] = []
     for cell, row in found:
         rows.append(row)
@@ -126,7 +152,7 @@ def _some(found: Iterator[tuple[str, DatasetRow]], points: int | None, cells: Co
 
 def _logged(
     reader: sqlite3.Connection, kept: Iterable[Perspective], seen: frozenset[str], seed: int, left_out: Counter[str]
-) -> Iterator[tuple[str, DatasetRow]]:
+) -> Iterator[tuple[Cell, DatasetRow]]:
     """Points of logged episodes in a seeded order, each once."""
     candidates: dict[tuple[str, Role, str], Perspective] = {}
     for one in kept:
@@ -149,12 +175,12 @@ def _logged(
         row = DatasetRow(
             one.hashes[first - 1], (), episode=one.episode, role=one.role, why=why, instance=one.instance_id
         )
-        yield f"{one.game} · {one.role}", row
+        yield (one.game, one.role), row
 
 
 def _branched(
     reader: sqlite3.Connection, kept: Iterable[Perspective], seen: frozenset[str], seed: int, left_out: Counter[str]
-) -> Iterator[tuple[str, DatasetRow]]:
+) -> Iterator[tuple[Cell, DatasetRow]]:
     """Turns of logged episodes at which candidates were played on, in a seeded order, each once."""
     plies = branches.points(reader)
     found: dict[tuple[str, Role, str], tuple[Perspective, int]] = {}
@@ -176,7 +202,7 @@ def _branched(
         why = f"candidates were played on from here, at ply {one.spoken[at].ply}"
         tip = one.hashes[one.places[at] - 1]
         row = DatasetRow(tip, (), episode=one.episode, role=one.role, why=why, instance=one.instance_id)
-        yield f"{one.game} · {one.role}", row
+        yield (one.game, one.role), row
 
 
 def _replays(reader: sqlite3.Connection, one: Perspective, at: int = 0) -> bool:
@@ -195,7 +221,7 @@ def _replays(reader: sqlite3.Connection, one: Perspective, at: int = 0) -> bool:
 
 def _dealt(
     guard: Guard, filters: Filters, roles: Sequence[Role], seen: frozenset[str], seed: int, left_out: Counter[str]
-) -> Iterator[tuple[str, DatasetRow]]:
+) -> Iterator[tuple[Cell, DatasetRow]]:
     """Seats of instances that are for training, in a seeded order over all games."""
     points: list[tuple[Game, Instance, Role]] = []
     for name in _games(filters):
@@ -220,7 +246,7 @@ def _dealt(
         tip = new[-1][0] if new else None
         why = "an instance for training, not played yet"
         yield (
-            f"{game.name} · {role}",
+            (game.name, role),
             DatasetRow(tip, (), role=role, why=why, new=tuple(new), instance=str(deal[0]), deals=(deal,)),
         )
 

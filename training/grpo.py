@@ -25,6 +25,7 @@ from training import common
 from training.decisions import Decision, load
 from training.guards import Refused, finite
 from training.partners import Frozen, Loop, Partner, Sampled, Seated
+from training.recipe import FROZEN
 from training.rewards import Trends
 from training.rollouts import Playing, Rollout, counted, record
 from training.tokens import Template
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
     from training.job import Job
     from training.recipe import Recipe
-
-FROZEN = "frozen"
 
 
 def check(recipe: Recipe) -> None:

@@ -184,13 +184,13 @@ def begin(log: Log, recipe: Recipe, filters: Filters, base: Base, name: str, out
     recipe = seats_of(recipe, filters)
     guards.reporters(recipe)
     if (out / "job.json").exists():
-        raise CannotTrain(f"{out} holds a training already; resume it, or choose another --out")
+        raise CannotTrain(f"{out} holds a training already; resume it, or name another folder (--out)")
     command(recipe.machine.model_dump())
     built = choose(log, recipe, filters, base.name)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotTrain(f"{out} cannot be made ({error.strerror}); name another folder with --out") from error
+        raise CannotTrain(f"{out} cannot be made ({error.strerror}); name another folder (--out)") from error
     dataset = datasets.freeze(log, recipe.method, built.rows, {**_chosen(filters), **built.facts})
     settings = {
         "folder": str(out.absolute()),

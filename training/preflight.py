@@ -104,7 +104,7 @@ def disk(job: Job, weights: Mapping[str, int]) -> dict[str, int]:
     if need > free:
         raise Refused(
             f"checkpoints would take {_gigabytes(need)} and {_gigabytes(free)} is free in {job.folder}; make room, "
-            "lower steps.keep, or choose another --out"
+            "lower steps.keep, or name another folder (--out)"
         )
     return {"needed": need, "free": free}
 

@@ -16,6 +16,8 @@ from training.pairs import Mining
 from training.selection import Selection
 
 Method: TypeAlias = Literal["sft", "dpo", "kto", "grpo"]
+FROZEN = "frozen"
+"""As a partner: the learner as it was at the beginning."""
 
 
 class BadRecipe(ValueError):
@@ -155,7 +157,7 @@ class Rollouts(_Part):
 
     group: int = Field(default=8, ge=2)
     """Rollouts of one decision point, which are compared with each other."""
-    partner: str = "frozen"
+    partner: str = FROZEN
     """Who takes the other seats: `frozen`, the learner as it was at the beginning, or any player's spec."""
     source: Literal["auto", "log", "catalog", "branches"] = "auto"
     """Where decision points come from: episodes that fit the filters, instances for training of the games, the second

@@ -52,7 +52,7 @@ _FILTERS: dict[str, tuple[str, dict[str, Any]]] = {
     "min_score": ("--min-score", {"type": float, "help": "Main score of at least this, 0 to 100."}),
     "where": (
         "--where",
-        {"metavar": "SQL", "help": "Any condition over e (episodes), i (instances), r (results)."},
+        {"metavar": "SQL", "help": "Any condition over e (episodes), i (instances), r (results), u (runs)."},
     ),
 }
 

@@ -72,6 +72,8 @@ def follow(out: Path, process: subprocess.Popen[bytes] | None = None, *, resume:
 
 def outcome(document: Mapping[str, Any], as_json: bool) -> int:
     """Say how it ended; the exit code. Raises click.ClickException."""
+    from playpen_tui.figures import many
+
     state = document["state"]
     if as_json:
         print_json(document)
@@ -84,7 +86,8 @@ def outcome(document: Mapping[str, Any], as_json: bool) -> int:
             change = f"{name} {document[f'first_{name}']:.3f} to {document[f'last_{name}']:.3f}, "
         folder = document["folder"]
         if "steps" in document:
-            print(plain(f"{state}: {document['steps']} steps in {document['seconds']:.0f} s, {change}{folder}"))
+            word, steps = "finished" if state == "done" else state, many(document["steps"], "step")
+            print(plain(f"{word}: {steps} in {document['seconds']:.0f} s, {change}{folder}"))
         else:
             print(plain(f"{state}: {document['why']}; playpen-tui train --resume {folder} goes on"))
         if "player" in document:

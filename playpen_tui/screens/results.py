@@ -254,13 +254,13 @@ class ResultsScreen(Screen[None]):
             self.notify(f"wrote {path}", markup=False)
 
     def action_back(self) -> None:
-        """From head to head to the table, and from there home."""
+        """From head to head to the table, and from there to where one came from."""
         if self.found is not None and self.found.pairs and not self.asked.names:
             self.found = figures.opposed(self.found, ())
             self._draw()
             self.refresh_bindings()
         else:
-            self.app.post_message(Go("home"))
+            self.app.post_message(Go("back"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with what is shown."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from textual import work
@@ -41,6 +40,7 @@ FIELDS = (
     ("query", "episodes", "which ones, as in browse: game:taboo speaker:human tag:good; empty takes all"),
     ("mix", "mix", "shares of trained turns: human=0.3,synthetic=0.7; empty takes them as they come"),
     ("steps", "steps", "how many, instead of the recipe's"),
+    ("folder", "folder", "where its files go; empty for trainings/NAME here"),
 )
 """Key, label and hint of each field."""
 
@@ -54,7 +54,7 @@ class TrainwizardScreen(Telling):
     def __init__(self, bench: Workbench, wish: Wish | None = None) -> None:
         super().__init__()
         self.bench = bench
-        self._first = wish or Wish()
+        self._first = wish or bench.wished or Wish()
         self.facts: Mapping[str, Any] | None = None
         self.wrong = ""
         self._counting = False
@@ -141,7 +141,7 @@ class TrainwizardScreen(Telling):
         await asyncio.sleep(PAUSE)
         try:
             await self.bench.log()  # made where it is not there yet
-            told = await beginning.ask("choose", self.bench.path, self.wish, {"out": "trainings"})
+            told = await beginning.ask("choose", self.bench.path, self.wish)
             self.facts, self.wrong = told, ""
         except (CannotCount, *expected()) as error:
             self.facts, self.wrong = None, str(error)
@@ -179,12 +179,9 @@ class TrainwizardScreen(Telling):
             launch.free_name(name, self.bench.registry, self.wish.learner)
         except ValueError as error:
             return one_line(str(error), 160)
-        if (self._out(name) / "job.json").exists():
-            return f"there is a training in {one_line(str(self._out(name)), 120)} already; take another name"
+        if (self.wish.out / "job.json").exists():
+            return f"there is a training in {one_line(str(self.wish.out), 120)} already; take another name or folder"
         return ""
-
-    def _out(self, name: str) -> Path:
-        return Path("trainings") / name
 
     @property
     def ready(self) -> bool:
@@ -266,16 +263,18 @@ class TrainwizardScreen(Telling):
         self._beginning = True
         self._draw()
         try:
-            told = await beginning.ask("begin", self.bench.path, wish, {"out": str(self._out(wish.name))})
+            told = await beginning.ask("begin", self.bench.path, wish)
         except CannotCount as error:
             self.wrong, self.facts = str(error), None
         else:
+            self.bench.wished = None
             self.app.post_message(OpenTraining(str(told["training"]), instead=True))
         self._beginning = False
         self._draw()
 
     def action_back(self) -> None:
-        """Away."""
+        """Away; what is written comes back with the next wizard."""
+        self.bench.wished = self.wish
         self.app.post_message(Go("back"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -152,6 +152,8 @@ class TrainingScreen(Telling):
                 Content.styled("" if sight.now == "queued" else "what helps  ", "$secondary")
                 + Content(one_line(sight.hint, 300))
             )
+        if sight.playing:
+            lines.append(Content.styled("evaluation  ", "$secondary") + Content(one_line(sight.playing, 200)))
         box.set_class(bool(lines), "on")
         put(box, Content("\n").join(lines))
 

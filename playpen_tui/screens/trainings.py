@@ -104,8 +104,10 @@ def _columns(width: int) -> list[tuple[str, int, bool]]:
     end = [("step", 18, True), ("left", 11, True), ("measure", 14, True), ("when", 10, True)]
     if width < 90:
         end = [("step", 11, True), ("measure", 13, True), ("left, when", 10, True)]
+    if width < 72:  # whose it is goes before how well it does, which its dashboard tells
+        end = [("step", 9, True), ("left, when", 10, True)]
     rest = width - sum(size + 1 for _, size, _ in (*fixed, *end))
-    return [*fixed, ("base → result", max(8, rest), False), *end]
+    return [*fixed, ("base → result" if width >= 72 else "result", max(8, rest), False), *end]
 
 
 def _titles(width: int) -> str:
@@ -121,6 +123,7 @@ def line(item: Item, width: int) -> Content:
         "state": (f"{glyph} {word}", style),
         "method": (row.method.upper(), "$secondary"),
         "base → result": (f"{one_line(row.base, 60)} → {one_line(trainings.name_of(row), 60)}", ""),
+        "result": (one_line(trainings.name_of(row), 60), ""),
         "step": (trainings.step_of(row) if width >= 90 else trainings.step_of(row).replace(" of ", "/"), ""),
         "left": ("" if item.eta is None else trainings.span(item.eta), "$secondary"),
         "measure": (measured, ""),

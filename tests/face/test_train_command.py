@@ -69,7 +69,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(log):
         (["--name", "x", "--method", "dpo", "--recipe", "smoke-sft"], 2, "is for sft, not for dpo: leave --method out"),
         (["--name", "x", "--split", "validation"], 1, "instances of validation are kept from training"),
         (["--name", "x", "--where", "foo bar", "--recipe", "smoke"], 2, "foo bar"),
-        (["--name", "x", "--out", "/proc/none", "--recipe", "smoke"], 1, "name another folder with --out"),
+        (["--name", "x", "--out", "/proc/none", "--recipe", "smoke"], 1, "name another folder (--out)"),
         (
             ["--name", "x", "--report-to", "trackio", "--recipe", "smoke"],
             1,

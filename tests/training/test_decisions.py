@@ -19,6 +19,7 @@ from store.keep import check
 from store.log import Log
 from training.build import NothingToTrain
 from training.decisions import build_decisions, load, trained_keys
+from training.guards import Refused
 
 TRAIN = Filters(splits=("train",))
 
@@ -74,6 +75,22 @@ async def test_only_so_many_points_of_some_roles(log):
     assert built.facts["cells"] == {"taboo · guesser": 3} and {row.role for row in built.rows} == {"guesser"}
     other = build_decisions(log.reader(), TRAIN, wish(["guesser"], points=3, seed=8))
     assert {row.instance for row in other.rows} != {row.instance for row in built.rows}
+
+
+@pytest.mark.parametrize(
+    ("partner", "why"),
+    [
+        ("bot:clever", "taboo has no bot 'clever'"),
+        ("nobody-here", "cannot take the seat"),
+        ("transformers:", "cannot take the seat"),
+        ("human", "answers no rollouts"),
+        ("replay:01ABC", "answers no rollouts"),
+    ],
+)
+async def test_a_partner_who_cannot_sit_there_is_refused_before_rows_are_frozen(log, partner, why):
+    with pytest.raises(Refused, match=why):
+        build_decisions(log.reader(), TRAIN, wish(partner=partner))
+    assert build_decisions(log.reader(), TRAIN, wish(partner="bot:patient")).rows
 
 
 async def test_the_catalog_where_the_log_has_none(log):

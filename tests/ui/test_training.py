@@ -11,15 +11,20 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList
 
+from games import catalog
+from games.engine import Match
 from players.base import Identity
+from players.driver import drive
 from players.plan import Plan
 from players.registry import ModelEntry
+from players.scripted import BotPlayer
 from playpen_tui import beginning, trainings
 from playpen_tui.beginning import CannotCount, Wish
 from playpen_tui.messages import NewTraining, OpenTraining
 from playpen_tui.selfplay import Wish as Play
 from playpen_tui.selfplay import open_selfplay
 from store import trainings as stored
+from store.records import Progress
 
 spec = importlib.util.spec_from_file_location("trained", Path(__file__).with_name("trained.py"))
 trained = importlib.util.module_from_spec(spec)
@@ -274,8 +279,37 @@ async def test_what_came_out_becomes_a_player(stage, log, tmp_path):
         assert stage.bench.registry.entries["bars"].adapter == str(out)
         stage.press("e")
         await stage.sees("have not played the same validation instances yet")
+        assert "so far" not in stage.text, "nothing was played, so there is nothing to show"
+        stage.press("escape")
+        game = catalog.get("taboo")
+        seats = {role: BotPlayer(game, "competent", game.bots()["competent"]) for role in game.roles}
+        seats["guesser"].identity = Identity("model", "bars", "r", str(out), {})
+        await drive(Match.new(game, catalog.instances(game)[0], 1), seats, log.recorder)
+        await stage.to("TrainingScreen")
+        stage.press("e")
+        await stage.sees("show what was played so far")
         stage.press("down", "enter")
         await stage.to("ResultsScreen")
+        stage.press("escape")
+        await stage.to("TrainingScreen")
+
+
+async def test_the_dashboard_says_how_far_an_evaluation_is(stage, log, tmp_path):
+    id = trained.train(log, tmp_path, steps=60)
+    stored.end(log, id, "done", Identity("model", "bars", "r", "", {}))
+    plan = Plan(("taboo",), ("bars?temperature=0.0", "smollm2"), split="validation")
+    run = log.new_run("eval", {"plan": plan.as_json()}, 0, "0.1.0")
+
+    def beat(state, done):
+        told = Progress(state, 120, done, 0, 1, 0, 0, None, 1.0, "elsewhere", 1)
+        log.write(lambda db: stored.beat(db, run, told))
+
+    beat("running", 7)
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("base and result play taboo: 7 of 120 matches")
+        beat("done", 120)
+        await stage.until(lambda: "base and result play" not in stage.text, "that it is over")
 
 
 async def test_one_key_lets_base_and_result_play_and_opens_the_comparison(stage, log, tmp_path, monkeypatch):
@@ -302,8 +336,7 @@ async def test_one_key_lets_base_and_result_play_and_opens_the_comparison(stage,
         go.set()
         await stage.to("ResultsScreen")
         stage.press("escape")
-        await stage.until(lambda: stage.at != "ResultsScreen", "another screen")
-        await dashboard(stage, id)
+        await stage.to("TrainingScreen")
         stage.press("e")
         await stage.sees("have not played")
         stage.press("enter")
@@ -387,6 +420,35 @@ async def test_what_will_not_do_is_one_sentence(stage, learner):
         await stage.sees("there is a model tiny already")
 
 
+async def test_a_recipe_of_another_method_is_refused_and_a_folder_may_be_named(stage, learner, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/job.json").write_text("{}")
+    async with stage.open():
+        stage.app.post_message(NewTraining(Wish("dpo", learner, "bars", "smoke-sft", folder=str(tmp_path / "there"))))
+        await stage.to("TrainwizardScreen")
+        await stage.sees("the recipe smoke-sft is for sft, not for dpo: choose", "already; take another name or")
+        stage.press("left")
+        await stage.sees("12 rows from 6 episodes")
+        assert "ctrl+s" not in stage.text
+        stage.press("up", *["backspace"] * 6, "x")
+        await stage.sees("ctrl+s begin", "where its files go")
+
+
+async def test_what_is_written_in_the_wizard_comes_back_with_it(stage, learner):
+    async with stage.open():
+        stage.app.post_message(NewTraining(Wish(learner=learner, recipe="smoke")))
+        await stage.to("TrainwizardScreen")
+        await stage.sees("? help")
+        stage.press("down", "down")
+        stage.type("what?")
+        await stage.sees("what?", "F1 help")
+        stage.press("escape")
+        await stage.to("HomeScreen")
+        stage.app.post_message(NewTraining())
+        await stage.to("TrainwizardScreen")
+        await stage.until(lambda: stage.screen.wish == Wish(learner=learner, recipe="smoke", name="what?"), "all of it")
+
+
 async def test_the_learner_is_chosen_from_a_list(stage, learner):
     async with stage.open():
         stage.app.post_message(NewTraining(Wish(learner="nobody")))
@@ -413,7 +475,7 @@ async def test_counting_that_is_not_wanted_any_more_is_ended(stage, learner, mon
         return made[-1]
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
-    task = asyncio.create_task(beginning.ask("choose", stage.bench.path, Wish(learner=learner), {"out": "."}))
+    task = asyncio.create_task(beginning.ask("choose", stage.bench.path, Wish(learner=learner)))
     while not made:
         await asyncio.sleep(0.01)
     task.cancel()
@@ -424,7 +486,7 @@ async def test_counting_that_is_not_wanted_any_more_is_ended(stage, learner, mon
 
 async def test_a_name_that_is_taken_meanwhile_is_said(stage, learner):
     with pytest.raises(CannotCount, match="there is a model tiny already"):
-        await beginning.ask("begin", stage.bench.path, Wish(learner=learner, name="tiny"), {"out": "x"})
+        await beginning.ask("begin", stage.bench.path, Wish(learner=learner, name="tiny"))
 
 
 def test_every_state_has_a_glyph_a_word_and_where_it_went_wrong_a_hint():
