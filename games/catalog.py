@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -151,6 +151,24 @@ def benchmark_keys(family: str) -> frozenset[str]:
 def split_of(game: Game, instance: Instance) -> Split:
     """The split an instance belongs to: by content key, so that all games of a family agree."""
     return "test" if instance.key in benchmark_keys(game.family_name) else by_hash(instance.key)
+
+
+@lru_cache(maxsize=1)
+def kept() -> Mapping[str, Split]:
+    """Keys of all instances of all games that are for validation or test, in every language."""
+    found: dict[str, Split] = {}
+    for name in names():
+        try:
+            game = get(name)
+        except Exception:
+            if name in BUILT_IN:
+                raise
+            continue  # as for benchmark_keys
+        for language in game.languages:
+            for one in (*game.instances(language), *game.benchmark(language)):
+                if (split := split_of(game, one)) != "train":
+                    found[one.key] = split
+    return found
 
 
 def instances(

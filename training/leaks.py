@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from games import catalog
 from store.perspectives import Perspective
 
 
@@ -20,12 +21,18 @@ class Leak:
 
 
 class Guard:
-    """Knows the content that is kept for validation and test, in the log's games and imported trees alike."""
+    """Knows the content that is kept for validation and test, in the log's games and imported trees alike.
+
+    What a game of this program keeps stays kept, whatever the split of an import says of the same content.
+    """
 
     def __init__(self, reader: sqlite3.Connection) -> None:
         self._kept: dict[str, str] = {}
         for key, split in reader.execute("SELECT DISTINCT key, split FROM instances WHERE split <> 'train'"):
             self._kept[key] = "test" if "test" in (split, self._kept.get(key)) else split
+        games = reader.execute("SELECT DISTINCT game FROM instances WHERE split = 'train'").fetchall()
+        if any(game not in catalog.names() for (game,) in games):
+            self._kept |= catalog.kept()
         self._found: dict[str, list[Perspective]] = {}
 
     def keeps(self, key: str, split: str) -> bool:

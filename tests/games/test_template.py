@@ -26,10 +26,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty directory to be in, and a catalog that has not looked elsewhere before."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PLAYPEN_GAMES", raising=False)
-    for cached in (catalog.get, catalog.benchmark_keys):
+    for cached in (catalog.get, catalog.benchmark_keys, catalog.kept):
         cached.cache_clear()
     yield tmp_path
-    for cached in (catalog.get, catalog.benchmark_keys):
+    for cached in (catalog.get, catalog.benchmark_keys, catalog.kept):
         cached.cache_clear()
 
 

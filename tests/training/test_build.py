@@ -56,6 +56,23 @@ async def test_test_content_under_another_game_is_held_back_too(log):
     assert any(leak.why == "test material elsewhere" for leak in built.leaks) and len(built.leaks) == 5
 
 
+async def test_what_our_own_games_keep_stays_kept_whatever_an_import_says(log):
+    """A manifest may make an imported tree train material, but not what the games here measure with."""
+    kept = catalog.kept()
+    assert set(kept.values()) == {"validation", "test"}
+
+    def as_imported(db):
+        db.execute("UPDATE instances SET game = 'clem:taboo', split = 'train'")
+        return db.execute("UPDATE episodes SET game = 'clem:taboo'").rowcount
+
+    before = build_sft(log.reader(), Filters(splits=("train",)), Selection(keep="all"))
+    log.write(as_imported)
+    built = build_sft(log.reader(), Filters(splits=("train",)), Selection(keep="all"))
+    assert len(built.rows) == len(before.rows) and len(built.leaks) == 4 and not before.leaks
+    assert {leak.key for leak in built.leaks} <= set(kept)
+    assert {leak.why for leak in built.leaks} == {"validation material elsewhere", "test material elsewhere"}
+
+
 async def test_the_same_wish_freezes_the_same_rows(log):
     one, two = (build_sft(log.reader(), Filters(), Selection(unit="turn")) for _ in range(2))
     assert one.rows == two.rows and one.facts == two.facts
