@@ -23,7 +23,7 @@ from players.ports import Place
 from store import datasets
 from store.errors import LogError
 from store.log import Log
-from training.generation import Speaker, aside
+from training.generation import Beginning, Speaker, aside
 from training.launch import result
 from training.tokens import TemplateMismatch
 
@@ -68,7 +68,7 @@ class Table:
     def __init__(self, wish: Check, speaker: Speaker, learner: Identity, base: Identity) -> None:
         self.speaker = speaker
         self.learner = learner
-        self.frozen = base if wish.opponent == "frozen" and speaker.frozen else None
+        self.frozen = base if wish.opponent == "frozen" else None
         self.played: list[Played] = []
         self._bots: dict[tuple[str, Role], Bot] = {}
 
@@ -93,9 +93,9 @@ class Table:
         found: list[Reply | None] = [None] * len(wave)
         mine = [n for n, waiting in enumerate(wave) if waiting.role == self.played[waiting.at].learner]
         others = [n for n in range(len(wave)) if n not in set(mine)]
-        self._spoken(wave, mine, found, adapter=True)
+        self._spoken(wave, mine, found, frozen=False)
         if self.frozen is not None:
-            self._spoken(wave, others, found, adapter=False)
+            self._spoken(wave, others, found, frozen=True)
             return found
         for n in others:
             match, role = wave[n].match, wave[n].role
@@ -104,10 +104,10 @@ class Table:
         return found
 
     def _spoken(
-        self, wave: Sequence[Waiting], which: Sequence[int], found: list[Reply | None], *, adapter: bool
+        self, wave: Sequence[Waiting], which: Sequence[int], found: list[Reply | None], *, frozen: bool
     ) -> None:
         heard = [wave[n].match.heard[wave[n].role] for n in which]
-        for n, reply in zip(which, self.speaker.replies(heard, adapter=adapter) if heard else [], strict=True):
+        for n, reply in zip(which, self.speaker.replies(heard, frozen=frozen) if heard else [], strict=True):
             found[n] = reply
 
     def _advanced(self, at: int, match: Match, reply: Reply) -> None:
@@ -140,7 +140,7 @@ async def record(log: Log, run: str, played: Sequence[Played]) -> None:
             await log.recorder.result(episode, one.match, one.match.scores())
 
 
-def check(job: Job, model: Any, step: int, path: Path) -> dict[str, float]:
+def check(job: Job, model: Any, beginning: Beginning | None, step: int, path: Path) -> dict[str, float]:
     """Play, write down, and say how it went. Raises TemplateMismatch, LogError, UnknownGame, UnknownInstance."""
     wish = job.recipe.check
     began = time.monotonic()
@@ -150,9 +150,8 @@ def check(job: Job, model: Any, step: int, path: Path) -> dict[str, float]:
         return {}
     base = job.told["base"]
     frozen = Identity("model", base["name"], base.get("revision", ""), base["adapter"], sampling)
-    table = Table(
-        wish, Speaker(model, job.tokenizer, job.template, wish.max_tokens), replace(who, sampling=sampling), frozen
-    )
+    speaker = Speaker(model, job.tokenizer, job.template, wish.max_tokens, beginning)
+    table = Table(wish, speaker, replace(who, sampling=sampling), frozen)
     for game, language in games(job):
         table.lay(game, instances(game, language, wish.instances))
     with aside(model):
@@ -165,19 +164,23 @@ def watching(job: Job, trainer: Any) -> Any:
     """The callback that has checkpoints play; only where one process trains whole weights, and the recipe wants it."""
     from transformers import TrainerCallback
 
+    wish = job.recipe.check
+    frozen = wish.instances and wish.opponent == "frozen" and job.main
+    beginning = Beginning(trainer.accelerator.unwrap_model(trainer.model)) if frozen else None
+
     class Check(TrainerCallback):
         """A few matches at every checkpoint; what keeps them from being played is a warning, and training goes on."""
 
         def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             """A checkpoint lies there."""
             sharded = trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled
-            if not job.main or sharded or not job.recipe.check.instances:
+            if not job.main or sharded or not wish.instances:
                 return
             step = int(state.global_step)
             path = Path(args.output_dir) / f"checkpoint-{step}"
             model = trainer.accelerator.unwrap_model(trainer.model)
             try:
-                job.measure(check(job, model, step, path), step)
+                job.measure(check(job, model, beginning, step, path), step)
             except (TemplateMismatch, LogError, LookupError) as error:
                 job.warn(f"the checkpoint of step {step} did not play: {error}", once="did not play")
 

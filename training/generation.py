@@ -41,32 +41,59 @@ def aside(model: Any) -> Iterator[None]:
             torch.cuda.set_rng_state_all(cards)
 
 
+class Beginning:
+    """The weights as they were when this was made: what is trained is copied, the rest has not changed.
+
+    To switch the adapter off would not do, since a training may go on with one that has learned before.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._trained: list[Any] = [one for one in model.parameters() if one.requires_grad]
+        self._kept = [one.detach().clone() for one in self._trained]
+
+    @contextlib.contextmanager
+    def back(self) -> Iterator[None]:
+        """The model as it was, for a while."""
+        now = [one.data for one in self._trained]
+        for one, before in zip(self._trained, self._kept, strict=True):
+            one.data = before
+        try:
+            yield
+        finally:
+            for one, data in zip(self._trained, now, strict=True):
+                one.data = data
+
+
 class Speaker:
     """The most likely replies of a model to dialogues, in the chat template it plays with.
 
-    `arguments` go to the template. A dialogue that leaves no room for a reply in the model's context gets None.
+    `arguments` go to the template; `beginning` is who speaks as the frozen model. A dialogue that leaves no room for a
+    reply in the model's context gets None.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, arguments: Mapping[str, Any], max_tokens: int) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        arguments: Mapping[str, Any],
+        max_tokens: int,
+        beginning: Beginning | None = None,
+    ) -> None:
         self.model = model
         self.template = Template(tokenizer, **arguments)
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
+        self.beginning = beginning
         self.context = int(getattr(model.config, "max_position_embeddings", 0) or 0) or 1 << 20
 
-    @property
-    def frozen(self) -> bool:
-        """Whether the model one began with can speak, too: it is the same one with its adapter off."""
-        return hasattr(self.model, "disable_adapter")
-
-    def replies(self, dialogues: Sequence[Sequence[Message]], *, adapter: bool = True) -> list[Reply | None]:
-        """A reply to each; without the adapter those of the frozen model. Raises TemplateMismatch."""
+    def replies(self, dialogues: Sequence[Sequence[Message]], *, frozen: bool = False) -> list[Reply | None]:
+        """A reply to each, or that of the frozen model. Raises TemplateMismatch."""
         found: list[Reply | None] = [None] * len(dialogues)
         ids = {at: self._ids(dialogue) for at, dialogue in enumerate(dialogues)}
         # those of like length together: what is padded costs as much as what is said
         open_ = sorted((at for at, one in ids.items() if len(one) + 1 < self.context), key=lambda at: len(ids[at]))
-        off: Any = contextlib.nullcontext() if adapter else self.model.disable_adapter()
-        with off:
+        assert self.beginning is not None or not frozen
+        with self.beginning.back() if self.beginning is not None and frozen else contextlib.nullcontext():
             for first in range(0, len(open_), BATCH):
                 some = open_[first : first + BATCH]
                 began = perf_counter()

@@ -23,6 +23,7 @@ from players.registry import Registry
 from store.ids import new_id
 from training import common
 from training.decisions import Decision, load
+from training.generation import Beginning
 from training.guards import Refused, finite
 from training.partners import Frozen, Loop, Partner, Sampled, Seated
 from training.recipe import FROZEN
@@ -64,14 +65,11 @@ class Weights:
     def __init__(self, trainer: Any, partner_tokens: int) -> None:
         self.trainer = trainer
         self.partner_tokens = partner_tokens
-        self._kept: list[Any] | None = None
+        self.beginning: Beginning | None = None
 
     def keep(self) -> None:
         """Remember the trained weights as they are now."""
-        self._kept = [one.detach().clone() for one in self._trained()]
-
-    def _trained(self) -> list[Any]:
-        return [one for one in self.trainer.model.parameters() if one.requires_grad]
+        self.beginning = Beginning(self.trainer.model)
 
     def sample(self, wave: Sequence[Waiting], prompts: Sequence[Sequence[int]], seed: int, *, frozen: bool) -> Sampled:
         """One batched call; the process's own random generators go on as if it had not been."""
@@ -84,17 +82,13 @@ class Weights:
 
     @contextmanager
     def _past(self) -> Iterator[None]:
-        assert self._kept is not None
-        trained, kept, config = self._trained(), self._kept, self.trainer.generation_config
-        now, tokens = [one.data for one in trained], config.max_new_tokens
-        for one, before in zip(trained, kept, strict=True):
-            one.data = before
-        config.max_new_tokens = self.partner_tokens
+        assert self.beginning is not None
+        config = self.trainer.generation_config
+        tokens, config.max_new_tokens = config.max_new_tokens, self.partner_tokens
         try:
-            yield
+            with self.beginning.back():
+                yield
         finally:
-            for one, data in zip(trained, now, strict=True):
-                one.data = data
             config.max_new_tokens = tokens
 
     def text(self, ids: Sequence[int]) -> str:

@@ -124,7 +124,7 @@ class Check(_Part):
     held_out: tuple[str, ...] | None = None
     """Games that are not trained; None takes one of another family."""
     opponent: Literal["bot", "frozen"] = "bot"
-    """`frozen` is the model one began with: the same weights with the adapter off, where there is one."""
+    """`frozen` is the model one began with, its adapter included where it had one."""
     max_tokens: int = Field(default=64, ge=1)
     """Of a reply."""
 

@@ -16,7 +16,7 @@ from store import trainings
 from store.log import Log
 from store.trace import Trace
 from training import checkpoints
-from training.generation import Speaker, aside
+from training.generation import Beginning, Speaker, aside
 from training.job import Job
 from training.recipe import Check
 
@@ -24,13 +24,11 @@ from training.recipe import Check
 class Bot:
     """A speaker that says what the competent bot would, by the words it hears; the frozen one says nothing of use."""
 
-    frozen = True
-
     def __init__(self):
         self.asked = []
 
-    def replies(self, dialogues, *, adapter=True):
-        self.asked.append((len(dialogues), adapter))
+    def replies(self, dialogues, *, frozen=False):
+        self.asked.append((len(dialogues), frozen))
         return [Reply("GUESS: zebra" if "GUESS" in heard[0].content else "CLUE: it is a thing") for heard in dialogues]
 
 
@@ -61,18 +59,18 @@ def test_every_role_is_played_beside_a_bot_on_the_same_validation_instances():
         assert one.match.over and one.seats[one.learner].name == "bars@2"
         assert {who.name for role, who in one.seats.items() if role != one.learner} <= {"bot:patient"}
         assert len(one.turns) == one.match.ply
-    assert all(adapter for _, adapter in speaker.asked)
+    assert not any(frozen for _, frozen in speaker.asked)
     measured = found.measures()
     assert measured["play/taboo/played"] == 100.0 and measured["play/taboo/main"] == 0.0
     assert measured["play/wordle/played"] == 0.0 and "play/wordle/main" not in measured
 
 
-def test_the_frozen_opponent_speaks_without_the_adapter():
+def test_the_frozen_opponent_speaks_in_the_other_seats():
     speaker = Bot()
     found = table("frozen", speaker)
     found.lay(*dealt("taboo", 1))
     found.play()
-    assert {adapter for _, adapter in speaker.asked} == {True, False}
+    assert {frozen for _, frozen in speaker.asked} == {True, False}
     assert {who.name for one in found.played for who in one.seats.values()} == {"bars@2", "base"}
 
 
@@ -88,18 +86,26 @@ def test_replies_of_a_batch_are_those_of_each_alone_and_leave_no_trace(tiny_mode
         AutoModelForCausalLM.from_pretrained(tiny_model),
         LoraConfig(r=4, lora_dropout=0.5, init_lora_weights=False, target_modules=["q_proj", "v_proj"]),
     ).train()
-    speaker = Speaker(model, AutoTokenizer.from_pretrained(tiny_model), {}, 12)
+    learned = [one.detach().clone() for one in model.parameters() if one.requires_grad]
+    speaker = Speaker(model, AutoTokenizer.from_pretrained(tiny_model), {}, 12, Beginning(model))
     dialogues = [[Message("user", "a word " * n)] for n in (1, 7, 30, 2)]
     torch.manual_seed(3)
     random.seed(3)
     before = torch.get_rng_state()
     with aside(model):
+        began = speaker.replies(dialogues)
+        for one in model.parameters():
+            if one.requires_grad:
+                one.add_(torch.full_like(one, 0.5))
         together = speaker.replies(dialogues)
         alone = [speaker.replies([one])[0] for one in dialogues]
-        other = speaker.replies(dialogues, adapter=False)
+        other = speaker.replies(dialogues, frozen=True)
         torch.rand(3)
         random.random()
     assert [one.text for one in together] == [one.text for one in alone] != [one.text for one in other]
+    assert [one.text for one in other] == [one.text for one in began], "with what the adapter had learned before"
+    trained = [one for one in model.parameters() if one.requires_grad]
+    assert all(torch.equal(now, was + 0.5) for now, was in zip(trained, learned, strict=True))
     assert all(one.call.tokens_out <= 12 and one.call.finish in ("stop", "length") for one in together)
     assert torch.equal(before, torch.get_rng_state()) and random.random() == random.Random(3).random()
     assert model.training and all(module.training for module in model.modules())
