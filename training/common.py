@@ -182,7 +182,8 @@ def watching(job: Job) -> Any:
                 values = {**values, **self._cost()}
             job.measure(values)
             self.broken = self.broken or self.dog.look(job.done, values)
-            control.should_training_stop = control.should_training_stop or bool(self.broken)
+            if self.broken:  # what is broken would take the place of a checkpoint that is whole
+                control.should_training_stop, control.should_save = True, False
             self.ours += time.thread_time() - began
 
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:

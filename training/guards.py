@@ -42,7 +42,7 @@ class Watchdog:
         """Why the training must end at this step, as a sentence; empty where it may go on."""
         for name, called in (("loss", "the loss"), ("grad_norm", "the gradient")):
             if name in values and not math.isfinite(values[name]):
-                return f"{called} is no number at step {step}; lower steps.learning_rate or steps.clip, then resume"
+                return f"{called} is no number at step {step}; lower steps.learning_rate or steps.clip, and train anew"
         loss = values.get("loss")
         if loss is None or not self.rises:
             return ""

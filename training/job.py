@@ -254,6 +254,9 @@ class Job:
         trainings.end(self.log, self.training, written, who, step=self.done, about=json.loads(_text(about)))
         self.log.write(lambda db: self._beat(db, "done" if state == "done" else "stopped"))
         if good:
+            played = self.folder / card.EVALUATION
+            if self.before is not None and self.before.done < self.done and played.is_file():  # by other weights
+                played.rename(played.with_stem(f"{played.stem}-{self.before.done}"))
             card.write(self.log, self.training, self.folder)
 
     def _going_on(self, model: Any, rank: int) -> None:

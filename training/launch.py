@@ -183,7 +183,7 @@ def begin(log: Log, recipe: Recipe, filters: Filters, base: Base, name: str, out
     filters = agreed(filters)
     recipe = seats_of(recipe, filters)
     guards.reporters(recipe)
-    if (out / "job.json").exists():
+    if taken(out):
         raise CannotTrain(f"{out} holds a training already; resume it, or name another folder (--out)")
     command(recipe.machine.model_dump())
     built = choose(log, recipe, filters, base.name)
@@ -211,8 +211,18 @@ def begin(log: Log, recipe: Recipe, filters: Filters, base: Base, name: str, out
         "base": {**asdict(base), "path": str(base.path), "template": dict(base.template)},
         "unpacked": str(unpacked(base.path)),
     }
+    for left in ("ended.json", "preflight.json", "warnings.jsonl"):  # of one that was refused before its first step
+        (out / left).unlink(missing_ok=True)
     (out / "job.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
     return Begun(training, run, out, dataset, built.facts, light(base, built, out), start(out))
+
+
+def taken(out: Path) -> bool:
+    """Whether the folder holds a training that is to be kept: not one that was refused before its first step."""
+    if not (out / "job.json").exists():
+        return False
+    end = ended(out)
+    return end is None or end["state"] != "failed" or bool(end.get("steps"))
 
 
 def light(base: Base, built: Built, out: Path) -> dict[str, Any]:
@@ -354,12 +364,14 @@ def tell(log: Log, row: trainings.TrainingRow, what: Literal["stop", "pause", "g
 def hint(row: trainings.TrainingRow, state: trainings.Now) -> str:
     """What to do about a training that stands so, in one sentence; empty where nothing need be done."""
     resume = f"playpen-tui train --resume {row.folder}"
+    began = row.progress is not None and row.progress.done
+    again = resume if began else "begin it anew, under the same name if you like: nothing of it is trained yet"
     return {
         "paused": f"it waits; go on with playpen-tui trainings go {row.id}",
         "stalled": "its process lives and is silent: a long step, or a machine under load; wait, or end it",
         "crashed": f"its process is gone without a word, killed or out of memory; go on with {resume}",
-        "failed": f"mend what its last lines say, then {resume}",
-        "diverged": "lower steps.learning_rate in the recipe, then begin anew",
+        "failed": f"mend what its last lines say, then {again}",
+        "diverged": "lower steps.learning_rate in the recipe, then begin anew under another name",
         "stopped": f"go on with {resume}",
     }.get(state, "")
 

@@ -192,6 +192,39 @@ def test_what_runs_away_ends_with_its_step(begin, played):
         assert trainings.state_of(log, row) == "diverged" and row.result is None
 
 
+def test_what_is_no_number_takes_no_checkpoints_place(begin, played):
+    out = begin(laid(steps={"learning_rate": 1e30, "clip": 1e30, "steps": 9, "save_every": 1, "keep": 9}))
+    ended = Job(out).run()
+    assert ended["state"] == "diverged" and "is no number at step" in ended["why"], ended
+    assert ended["steps"] > 1 and not (out / "checkpoints" / f"checkpoint-{ended['steps']}").exists()
+    assert common.last_checkpoint(out / "checkpoints").name == f"checkpoint-{ended['steps'] - 1}"
+    assert launch.taken(out), "it has trained, and can be resumed"
+
+
+def test_what_other_weights_played_is_no_result_of_these(begin, played):
+    out = begin(laid(steps={"steps": 6, "save_every": 6}))
+    (out / "orders").write_text("stop")
+    stopped = Job(out).run()
+    assert stopped["state"] == "stopped"
+    (out / "orders").unlink()
+    (out / card.EVALUATION).write_text("{}")
+    assert Job(out).run()["state"] == "done"
+    assert not (out / card.EVALUATION).exists() and (out / f"evaluation-{stopped['steps']}.json").exists()
+
+
+def test_what_was_refused_before_its_first_step_can_be_begun_again(begin, played):
+    out = begin(laid(guards={"memory": 1e-6}))
+    assert Job(out).run()["state"] == "failed" and not launch.taken(out)
+    with Log.open(played, readonly=True) as log:
+        row = trainings.recent(log)[0]
+        assert "begin it anew" in launch.hint(row, "failed")
+    assert begin(laid()) == out, "with another recipe, under its name"
+    assert launch.taken(out) and not (out / "ended.json").exists()
+    assert Job(out).run()["state"] == "done"
+    with pytest.raises(launch.CannotTrain, match="holds a training already"):
+        begin(laid())
+
+
 def test_words_that_were_erased_since(begin, played):
     out = begin()
     with sqlite3.connect(played) as db:
