@@ -19,6 +19,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from games.engine import Message, Role
+from store.errors import LogError
 from store.filters import FROM, Filters
 from store.history import lineage
 from store.ids import MessageRow
@@ -159,8 +160,13 @@ def _chunk(reader: sqlite3.Connection, ids: str, meant: Seats, told: Read) -> It
     for row in heads:
         episode, *_, rewards, plies, scored, parent = row
         said = turns.get(episode, ()) if parent is None else lineage(reader, episode, _COLUMNS)
-        credit = _credit(scored)
-        paid = _paid(rewards)
+        try:
+            credit, paid = _credit(scored), _paid(rewards)
+        except ValueError as error:
+            raise LogError(
+                f"what episode {episode} was worth cannot be read ({error}); --where \"e.id <> '{episode}'\" leaves it "
+                "out, and `playpen-tui db check` looks through the whole log"
+            ) from error
         spoken: dict[Role, list[Spoken]] = {role: [] for role, _ in tips.get(episode, ())}
         for holder, turn, ply, round, who, player, person, assisted, verdict in said:
             if (mine := spoken.get(who)) is not None:
@@ -168,8 +174,11 @@ def _chunk(reader: sqlite3.Connection, ids: str, meant: Seats, told: Read) -> It
                 own = turn if wanted and holder == episode else None
                 mine.append(_spoken((own, ply, round, name, kind, person, assisted == 1, verdict, credit.get(ply))))
         for role, tip in tips.get(episode, ()):
-            lines, places = messages.walk(tip)
-            if len(places) != len(spoken[role]):
+            try:
+                lines, places = messages.walk(tip)
+            except KeyError:  # a message of it is gone
+                lines, places = (), ()
+            if not lines or len(places) != len(spoken[role]):
                 whole = row[10] is not None  # else the last reply is not yet in what anybody heard
                 told.left_out["words were erased, or the dialogue is not whole" if whole else "unfinished"] += 1
                 continue

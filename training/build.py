@@ -23,12 +23,16 @@ from store.judged import Judges
 from store.perspectives import Perspective, Read, Spoken, perspectives, still
 from training.branched import branched_rows
 from training.judged import judged_rows
+from training.labels import labelled
 from training.leaks import Guard, Leak
 from training.pairs import Mining, Pair, by_learner, mine
 from training.selection import Row, Selection, select
 
 JudgedUse: TypeAlias = Literal["with", "only", "without"]
 """What people judged: beside what the games say, alone, or left out."""
+
+
+SPEAKERS = ("system", "user", "assistant")
 
 
 class NothingToTrain(ValueError):
@@ -129,7 +133,7 @@ def build_labels(
     judged: JudgedUse = "with",
     judges: Judges = "people",
 ) -> Built:
-    """One row a turn: as people labelled it, else good where its episode succeeded and it broke no rule.
+    """One row a turn: as people labelled it, else as its game ended.
 
     Raises NothingToTrain.
     """
@@ -137,22 +141,7 @@ def build_labels(
     left_out: Counter[str] = Counter()
     rows = judged_rows(reader, filters, guard, left_out, wish.roles, judges)[1] if judged != "without" else []
     known = {turn for row in rows for turn in row.trained}
-    for one in kept if judged != "only" else ():
-        if one.outcome is None:
-            continue
-        hashes = one.hashes
-        for said, place in zip(one.spoken, one.places, strict=True):
-            if said.turn is None or said.turn in known or (wish.models and said.player not in wish.models):
-                continue
-            if said.verdict == "ok" and one.outcome == "draw":
-                left_out["a draw, which says nothing of its turns"] += 1
-                continue
-            good = said.verdict == "ok" and one.outcome == "success"
-            why = "won" if good else "broke a rule" if said.verdict != "ok" else f"ended as {one.outcome}"
-            before = hashes[place - 1] if place else None
-            rows.append(
-                DatasetRow(hashes[place], (place,), before, None, good, one.episode, one.role, (said.turn,), why=why)
-            )
+    rows += labelled(kept if judged != "only" else (), wish, known, left_out)
     _some(rows, told, left_out, guard)
     labels = Counter("good" if row.label else "bad" for row in rows)
     if len(labels) < 2:
@@ -222,15 +211,23 @@ def _rehearsal(general: Sequence[tuple[Message, ...]], share: float, rows: int, 
 
 
 def read_general(path: Path) -> list[tuple[Message, ...]]:
-    """Dialogues of a JSON lines file with `messages`, for rehearsal. Raises ValueError naming the line, OSError."""
+    """Dialogues of a JSON lines file with `messages`, for rehearsal. Raises ValueError naming the line."""
     found: list[tuple[Message, ...]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"the dialogues for rehearsal cannot be read: {path}, {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the dialogues for rehearsal cannot be read: {path} is no UTF-8 text") from error
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            messages = tuple(Message(one["role"], str(one["content"])) for one in json.loads(line)["messages"])
+            messages = tuple(Message(one["role"], one["content"]) for one in json.loads(line)["messages"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}, line {number}: this is no dialogue with messages of role and content") from error
+        if not all(one.role in SPEAKERS and isinstance(one.content, str) for one in messages):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{path}, line {number}: a message is text of system, user or assistant, and this is none")
         if not any(message.role == "assistant" for message in messages):
             raise ValueError(f"{path}, line {number}: nobody answers in it, so nothing of it can be trained")
         found.append(messages)

@@ -184,6 +184,11 @@ class Rollouts(_Part):
     reward: Reward = Reward()
 
 
+_ROWS = ("keep", "min_score", "unit", "illegal", "models", "balance", "grow", "dedupe", "limit")
+_OTHERS: Mapping[Method, Sequence[str]] = {"kto": ("unit",), "dpo": _ROWS, "grpo": _ROWS}
+"""Fields of the selection that a method has no use for: said, for who sets one expects something of it."""
+
+
 class Recipe(_Part):
     """One way to train."""
 
@@ -209,6 +214,12 @@ class Recipe(_Part):
     def _fits(self) -> Self:
         if self.selection.mix and self.method != "sft":
             raise ValueError(f"a mix (selection.mix, --mix) chooses turns for sft, and this is {self.method}")
+        for name in _OTHERS.get(self.method, ()):
+            if getattr(self.selection, name) != Selection.model_fields[name].get_default():
+                instead = {"dpo": "mining", "grpo": "rollouts"}.get(self.method, "preference")
+                raise ValueError(f"selection.{name} is not for {self.method}: leave it out; {instead} has its settings")
+        if self.method == "kto" and self.selection.keep == "all":
+            raise ValueError("selection.keep = all leaves kto nothing bad to learn from: take success or score")
         named = (*self.check.games, *(self.check.held_out or ()))
         if unknown := [game for game in named if game not in catalog.names()]:
             raise ValueError(f"check: no game {unknown[0]!r}; {nearest(unknown[0], catalog.names())}")

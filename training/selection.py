@@ -58,7 +58,7 @@ class Selection(BaseModel):
     @field_validator("mix")
     @classmethod
     def _shares(cls, mix: Mapping[Speaker, float]) -> Mapping[Speaker, float]:
-        if mix and (any(share < 0 for share in mix.values()) or abs(sum(mix.values()) - 1) > 1e-6):
+        if mix and not (all(share >= 0 for share in mix.values()) and abs(sum(mix.values()) - 1) <= 1e-6):  # nan, too
             raise ValueError("the shares of a mix must add up to 1, such as human=0.3,synthetic=0.7")
         return mix
 
@@ -150,7 +150,7 @@ def select(perspectives: Iterable[Perspective], wish: Selection) -> Selected:
     if wish.mix and selected.rows:
         selected.rows = [part for row in selected.rows for part in split_speakers(row)]
     if wish.balance and selected.rows:
-        selected.rows = _balanced(selected.rows, wish, selected.left_out)
+        selected.rows = balanced(selected.rows, wish, selected.left_out)
         if wish.mix or wish.limit is not None:  # which count every copy
             selected.rows = [row._replace(copies=1) for row in selected.rows for _ in range(row.copies)]
     if wish.mix and selected.rows:  # after the balance, which would undo the shares
@@ -266,7 +266,8 @@ def cell_of(row: Row, by: Sequence[By]) -> tuple[str, ...]:
     return tuple(names[name] for name in by)
 
 
-def _balanced(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list[Row]:
+def balanced(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list[Row]:
+    """The rows with their copies, so that no cell is far larger than another; some of the large ones' are left out."""
     cells: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for at, row in enumerate(rows):
         cells[cell_of(row, wish.balance)].append(at)

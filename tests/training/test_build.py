@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
@@ -12,6 +13,7 @@ from players.driver import drive
 from players.plan import Plan
 from players.scripted import BotPlayer
 from store.datasets import freeze, records
+from store.errors import LogError
 from store.filters import Filters
 from store.log import Log
 from training.build import NothingToTrain, build_labels, build_pairs, build_sft, read_general
@@ -125,6 +127,39 @@ async def test_general_data_beside_the_games(log, tmp_path):
     path.write_text(json.dumps({"messages": talk[:1]}))
     with pytest.raises(ValueError, match="nobody answers"):
         read_general(path)
+    for odd in ({"role": "tool", "content": "4"}, {"role": "assistant", "content": None}):
+        path.write_text(json.dumps({"messages": [talk[0], odd]}))
+        with pytest.raises(ValueError, match="line 1: a message is text of system, user or assistant"):
+            read_general(path)
+    path.write_bytes(b"\xff\xfe{")
+    with pytest.raises(ValueError, match="is no UTF-8 text"):
+        read_general(path)
+    with pytest.raises(ValueError, match=r"cannot be read: .*No such file"):
+        read_general(tmp_path / "none.jsonl")
+
+
+async def test_a_corrupt_row_costs_its_dialogue_or_is_named(log):
+    def lose(db):
+        db.execute("INSERT INTO redactions (id, reason, opened_at) VALUES ('r', 'test', 'now')")
+        db.execute("PRAGMA foreign_keys = OFF")
+        return db.execute(
+            "DELETE FROM messages WHERE hash = (SELECT hash FROM heard ORDER BY episode_id LIMIT 1)"
+        ).rowcount
+
+    every = build_sft(log.reader(), Filters(splits=("train",)), Selection(keep="all"))
+    with sqlite3.connect(log.path) as db:
+        assert lose(db) == 1
+    rest = build_sft(log.reader(), Filters(splits=("train",)), Selection(keep="all"))
+    assert len(rest.rows) < len(every.rows)
+    assert rest.facts["left_out"]["words were erased, or the dialogue is not whole"] >= 1
+    with sqlite3.connect(log.path) as db:
+        (episode,) = db.execute("SELECT episode_id FROM results ORDER BY episode_id LIMIT 1").fetchone()
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("UPDATE results SET rewards = '{broken' WHERE episode_id = ?", (episode,))
+    with pytest.raises(LogError, match=f"what episode {episode} was worth cannot be read"):
+        build_sft(log.reader(), Filters(), Selection(keep="all"))
 
 
 def test_plans_take_train_instances_by_default():
