@@ -226,7 +226,7 @@ def read_general(path: Path) -> list[tuple[Message, ...]]:
             messages = tuple(Message(one["role"], one["content"]) for one in json.loads(line)["messages"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}, line {number}: this is no dialogue with messages of role and content") from error
-        if not all(one.role in SPEAKERS and isinstance(one.content, str) for one in messages):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not all(one.role in SPEAKERS and isinstance(one.content, str) for one in messages):
             raise ValueError(f"{path}, line {number}: a message is text of system, user or assistant, and this is none")
         if not any(message.role == "assistant" for message in messages):
             raise ValueError(f"{path}, line {number}: nobody answers in it, so nothing of it can be trained")

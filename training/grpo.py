@@ -28,7 +28,7 @@ from training.guards import Refused, finite
 from training.partners import Frozen, Loop, Partner, Sampled, Seated
 from training.recipe import FROZEN
 from training.rewards import Trends
-from training.rollouts import Playing, Rollout, counted, record
+from training.rollouts import Playing, Rollout, counted, flat, record
 from training.tokens import Template
 
 if TYPE_CHECKING:
@@ -96,6 +96,10 @@ class Weights:
         return self.trainer.processing_class.decode(list(ids), skip_special_tokens=True)
 
 
+SPOILED = 3
+"""Steps in a row of which partners leave nothing, after which a training ends."""
+
+
 @contextmanager
 def _nothing() -> Iterator[None]:
     yield
@@ -113,6 +117,10 @@ class Rolling:
         self.values: dict[str, float] = {}
         self.fault = ""
         """Why partners spoiled half of the last step's rollouts or more."""
+        self.spoiled = 0
+        """Steps up to now, one after the other, of which they left nothing."""
+        self.flat = 0.0
+        """Share of the last step's groups that teach nothing."""
         self.began = self.ours = 0.0
         self.playing: Playing | None = None
         self.partner: Partner | None = None
@@ -141,6 +149,8 @@ class Rolling:
         self.ours = time.perf_counter() - self.began - generating
         faults = [one.fault for one in rollouts if one.fault]
         self.fault = f"{len(faults)} of {len(rollouts)}: {faults[0]}" if 2 * len(faults) >= len(rollouts) else ""
+        self.spoiled = self.spoiled + 1 if len(faults) == len(rollouts) else 0
+        self.flat = flat(columns["worth"], self.job.recipe.rollouts.group)
         self.values = {**counted(rollouts, columns["worth"]), "rollouts/generating": generating}
         return columns
 
@@ -308,6 +318,8 @@ def _rounds(job: Job, rolling: Rolling, trainer: Any) -> Any:
             values = {**rolling.values, "ours/rollout_share": rolling.ours / whole if whole > 0 else 0.0}
             for name, value in values.items():
                 trainer._metrics["train"][name].append(value)
+            if trainer.accelerator.num_processes == 1:  # TRL takes groups of which nobody is left for lively ones
+                trainer._metrics["train"]["frac_reward_zero_std"][-1:] = [rolling.flat]
             if rolling.fault:
                 job.warn(f"the partner spoiled most rollouts of a step ({rolling.fault})", once="partner")
 
@@ -315,6 +327,13 @@ def _rounds(job: Job, rolling: Rolling, trainer: Any) -> Any:
             """What looks wrong."""
             for word, sentence in trends.look(finite(logs or {})):
                 job.warn(sentence, once=word)
+            if "loss" in (logs or {}) and rolling.spoiled >= min(SPOILED, job.steps):
+                rolling.close()
+                steps = f"{rolling.spoiled} steps in a row" if rolling.spoiled > 1 else "a step"
+                raise Refused(
+                    f"the partner {job.recipe.rollouts.partner} spoiled every rollout of {steps} "
+                    f"({rolling.fault}); see that it answers in the form of the game, then resume"
+                )
 
         def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             """Nobody plays any more."""

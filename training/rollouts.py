@@ -204,6 +204,12 @@ def counted(rollouts: Sequence[Rollout], rewards: Sequence[float | None]) -> Map
     }
 
 
+def flat(rewards: Sequence[float | None], group: int) -> float:
+    """The share of groups from which nothing is learned, since all in them that count are worth the same."""
+    groups = [rewards[at : at + group] for at in range(0, len(rewards), group)]
+    return sum(len({value for value in one if value is not None}) < 2 for one in groups) / max(1, len(groups))
+
+
 async def record(
     recorder: Recorder, one: Rollout, learner: Identity, partner: Callable[[Role], Identity], place: Place
 ) -> str:

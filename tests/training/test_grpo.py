@@ -185,9 +185,10 @@ class TestTiny:
         wish = {"partner": "frozen", "source": "catalog", "partner_tokens": 6}
         out = begin(recipe(rollouts=wish, steps={"steps": 1}, selection={"roles": ["critic"]}))
         ended = job(out)
-        assert ended["state"] == "done", ended["why"]
-        found, _, row = curves(played, ["rollouts/left_out"])
+        assert ended["state"] == "failed" and "spoiled every rollout of a step" in ended["why"], ended["why"]
+        found, _, row = curves(played, ["rollouts/left_out", "frac_reward_zero_std"])
         assert found["rollouts/left_out"] == [(1, 4.0)], "random weights never keep the form"
+        assert found["frac_reward_zero_std"] == [(1, 1.0)], "and nothing can be learned from that"
         with sqlite3.connect(played) as db:
             sql = "SELECT s.role, p.name, count(*) FROM seats s JOIN episodes e ON e.id = s.episode_id JOIN players p "
             sql += "ON p.id = s.player_id WHERE e.run_id = ? GROUP BY 1, 2 ORDER BY 1"

@@ -16,7 +16,7 @@ from store.log import Log
 from store.perspectives import perspectives
 from training.buffers import Buffer, Suffix
 from training.decisions import Decision
-from training.rollouts import counted, record
+from training.rollouts import counted, flat, record
 from training.tokens import Template, TemplateMismatch
 
 GAMES = ["taboo", "wordle", "wordle_withclue", "wordle_withcritic", "referencegame"]
@@ -201,3 +201,11 @@ def test_a_reply_is_appended_as_it_was_sampled():
         asked = buffer.ask(after.heard["guesser"], 10)
         assert asked is not None and asked[len(buffer.prompt) :][:4] == [1, 2, 3, END]
     assert buffer.mask[:3] == [1, 1, 1] and not any(buffer.mask[3:]) and buffer.logprobs[:3] == [-0.5, -0.25, -1.0]
+
+
+@pytest.mark.parametrize(
+    ("rewards", "share"),
+    [([0.0, 1.0, 0.5, 0.5], 0.5), ([None, None, 1.0, None], 1.0), ([None, 1.0, 0.0, None], 1.0), ([0.0, 1.0], 0.0)],
+)
+def test_groups_that_teach_nothing(rewards, share):
+    assert flat(rewards, 2) == share
