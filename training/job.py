@@ -275,7 +275,9 @@ class Job:
         lora = self.recipe.lora
         model, tokenizer = load(
             self.told["base"],
-            here["dtype"],
+            # weights that learn themselves are full ones, also where the arithmetic is not: half of them would lose
+            # most steps to rounding
+            "float32" if lora is None else here["dtype"],
             Path(self.told["unpacked"]),
             adapts=lora is not None,
             quantize=lora.quantize if lora else None,

@@ -155,6 +155,19 @@ def test_orders_are_obeyed(begin, played):
     assert (out / "adapter_model.safetensors").is_file()
 
 
+def test_all_weights_learn_steps_that_half_precision_would_round_away(begin, played, tiny_model):
+    from safetensors.torch import load_file
+
+    small = {"learning_rate": 1e-6, "steps": 2}
+    recipe = laid(machine={"dtype": "bfloat16"}, steps=small).model_copy(update={"lora": None})
+    out = begin(recipe, name="full")
+    assert Job(out).run()["state"] == "done"
+    before, after = load_file(tiny_model / "model.safetensors"), load_file(out / "model.safetensors")
+    moved = [(before[name] - after[name].float()).abs() for name in after if "proj" in name]
+    assert statistics.mean([(one > 0).float().mean().item() for one in moved]) > 0.9, "nearly all of them have learned"
+    assert max(one.max().item() for one in moved) < 1e-5, "and none was rounded"
+
+
 def test_an_adapter_of_the_base_goes_on(begin, played, tiny_model):
     import torch
     from peft import PeftModel
