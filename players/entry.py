@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from games.catalog import nearest
@@ -261,3 +262,11 @@ def table_of(entry: ModelEntry) -> dict[str, Any]:
         for key, value in found.items()
         if value != getattr(plain, key)
     }
+
+
+def file_revision(path: Path) -> str:
+    """Name and SHA-256 (first 16 digits) of a file: what pins weights that lie here. Reads it all, 1 s per GB or so."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return f"{path.name} @ sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"

@@ -22,6 +22,7 @@ from games.engine import Game, Role
 from players.backends import discovery, worker
 from players.backends.chat import PARALLEL, ChatClient, Client, is_loopback
 from players.base import Identity, Player, PlayerError
+from players.entry import file_revision
 from players.environments import worker_python
 from players.human import HumanPlayer
 from players.masking import variable_shown
@@ -315,14 +316,6 @@ async def _embedded(entry: ModelEntry, threads: int, slots: int = 0) -> tuple[Cl
             raise
         raise NoSuchModel(f"{entry.name} runs in llama.cpp, which is missing: {LOCAL}, then {GET} smollm2") from error
     return client, revision
-
-
-def file_revision(path: Path) -> str:
-    """Name and SHA-256 (first 16 digits) of a file: what pins weights that lie here. Reads it all, 1 s per GB or so."""
-    import hashlib
-
-    with path.open("rb") as file:
-        return f"{path.name} @ sha256:{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}"
 
 
 class Table:

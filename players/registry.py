@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, cast
 
 from players.base import PlayerError
-from players.entry import BadField, ModelEntry, RegistryError, checked, refuse_keys, table_of
+from players.entry import BadField, ModelEntry, RegistryError, checked, file_revision, refuse_keys, table_of
 from players.spec import BACKENDS, NEEDS, base_url, parse
 from players.toml_text import edited, replaced, toml_value, without
 
@@ -107,7 +107,13 @@ class Registry:
         return sorted(self.entries)
 
     def get(self, name: str, bots: tuple[str, ...] = BOTS) -> ModelEntry:
-        """The entry of this name. Raises UnknownPlayer with the nearest names among entries, bots and backends."""
+        """The entry of this name, or of NAME@STEP, a checkpoint of the training that NAME came out of.
+
+        Raises UnknownPlayer with the nearest names among entries, bots and backends.
+        """
+        trained, _, step = name.rpartition("@")
+        if trained in self.entries and name not in self.entries:
+            return _checkpoint(self.entries[trained], step)
         if name not in self.entries:
             raise UnknownPlayer(f"no player {name!r}; {self.near(name, bots)}")
         return self.entries[name]
@@ -224,6 +230,19 @@ def _json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # what it says may quote the file, and key.json holds keys
         raise RegistryError(f"{path} cannot be read as JSON; mend it, or move it away") from None
+
+
+def _checkpoint(entry: ModelEntry, step: str) -> ModelEntry:
+    """What a model was at a step of its training, from beside its weights. Raises UnknownPlayer."""
+    folder = Path(entry.adapter or entry.model) / "checkpoints"
+    for file, field_ in (("adapter_model.safetensors", "adapter"), ("model.safetensors", "model")):
+        path = folder / f"checkpoint-{step}" / file
+        if entry.backend == "transformers" and path.is_file():
+            there = {field_: str(path.parent), "revision": file_revision(path)}
+            return replace(entry, name=f"{entry.name}@{step}", source="checkpoint", **there)
+    there = sorted(int(path.name.rpartition("-")[2]) for path in folder.glob("checkpoint-*[0-9]"))
+    known = f"; there are {', '.join(f'{entry.name}@{one}' for one in there)}" if there else ""
+    raise UnknownPlayer(f"there is no checkpoint {step} of {entry.name} here{known}")
 
 
 def _clemcore(path: Path) -> Entries:

@@ -26,6 +26,8 @@ NEW = "new"
 """The code of a seat that shall be opened to another terminal under a code yet to be made: `human@new` or `human@`."""
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.+/-]*", re.ASCII)
+_STEP = re.compile(r"@\d+$", re.ASCII)
+"""Behind the name of what came out of a training: its checkpoint of that step."""
 _CODE = re.compile(r"[A-Za-z0-9-]+")
 _SAFE = "/:~+@,=()[]!$*';& "
 """Characters of a name that are written as they are; `?` and `%` are not among them."""
@@ -256,7 +258,7 @@ def _head(head: str) -> PlayerSpec:
             f"no backend {_shown(kind)!r}; {nearest(kind, KINDS)}"
             " (any OpenAI-compatible server: openai:MODEL?base_url=URL)"
         )
-    if not _NAME.fullmatch(head):
+    if not _NAME.fullmatch(_STEP.sub("", head)):
         hint = f"; a file is llamacpp:{_shown(head)}" if head.startswith(("/", ".", "~")) else ""
         raise SpecError(f"{_shown(head)!r} is no name of a player: letters, digits and . _ + / - only{hint}")
     return PlayerSpec("name", head)

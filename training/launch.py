@@ -20,9 +20,9 @@ from typing import Any, Literal
 
 from players import weights
 from players.base import Identity
-from players.entry import ModelEntry, check_name
-from players.opening import file_revision
+from players.entry import ModelEntry, check_name, file_revision
 from players.registry import Registry, data_dir
+from players.spec import parse
 from store import datasets, trainings
 from store.filters import Filters
 from store.ids import now
@@ -101,7 +101,12 @@ def base_of(name: str, registry: Registry) -> Base:
     straight = head == "transformers" and rest
     if not straight and head in NO_WEIGHTS:
         raise CannotTrain(f"{name} has no weights to train; name a model of yours, smollm2, or transformers:FOLDER")
-    entry = ModelEntry(name, "transformers", rest) if straight else registry.get(name)
+    spec = parse(name) if straight else None  # may name an adapter, such as that of a checkpoint
+    if spec is not None:
+        name, adapter = spec.head, str(spec.settings.get("adapter", ""))
+        entry = ModelEntry(name, "transformers", spec.name, adapter=adapter)
+    else:
+        entry = registry.get(name)
     if entry.backend not in ("transformers", "vllm", "llamacpp"):
         raise CannotTrain(f"{name} is reached over {entry.backend}; to train a model its weights must lie here")
     path = Path(entry.model).expanduser()

@@ -13,9 +13,10 @@ from players import opening
 from players.backends import discovery
 from players.base import Identity, PlayerError
 from players.driver import drive
+from players.entry import file_revision
 from players.human import HumanPlayer
 from players.model import ModelPlayer
-from players.opening import Table, check, file_revision, open_player
+from players.opening import Table, check, open_player
 from players.ports import LoggedEpisode
 from players.registry import ModelEntry, NoSuchModel, Registry, UnknownPlayer
 from players.scripted import BotPlayer, ReplayPlayer

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from players.entry import BadField
 from players.registry import ModelEntry, Registry, RegistryError, UnknownPlayer, config_dir, written
+from players.spec import parse
 
 FILE = """# my models
 [models.qwen]
@@ -112,6 +113,27 @@ def test_unknown_names_come_with_the_nearest(path, name, near):
         Registry.load().get(name)
     assert f"no player {name!r}; " in str(caught.value) and near in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_checkpoint_is_named_by_its_step(path, tmp_path):
+    """Beside the weights of an adapter, or of a whole model; who asks for one that is gone hears which there are."""
+    for step in (2, 4):
+        (tmp_path / f"out/checkpoints/checkpoint-{step}").mkdir(parents=True)
+        (tmp_path / f"out/checkpoints/checkpoint-{step}/adapter_model.safetensors").write_bytes(b"%d" % step)
+    registry = Registry.load(path)
+    registry.add(ModelEntry("mine", "transformers", "/base", adapter=str(tmp_path / "out"), revision="last"))
+    found = registry.get("mine@2")
+    assert (found.name, found.model) == ("mine@2", "/base") and found.adapter.endswith("checkpoint-2")
+    assert found.revision not in ("last", registry.get("mine@4").revision)
+    assert parse("mine@2?temperature=0").head == "mine@2"
+    with pytest.raises(UnknownPlayer, match=r"no checkpoint 3 of mine here; there are mine@2, mine@4"):
+        registry.get("mine@3")
+    with pytest.raises(UnknownPlayer, match="no player 'yours@2'"):
+        registry.get("yours@2")
+    (tmp_path / "out/checkpoints/checkpoint-4/model.safetensors").write_bytes(b"whole")
+    registry.add(ModelEntry("all", "transformers", str(tmp_path / "out")))
+    (tmp_path / "out/checkpoints/checkpoint-4/adapter_model.safetensors").unlink()
+    assert registry.get("all@4").model.endswith("checkpoint-4") and not registry.get("all@4").adapter
 
 
 def test_near_names_know_the_bots_of_the_game(path):
