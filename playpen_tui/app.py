@@ -320,7 +320,6 @@ class PlaypenApp(App[int]):
 
     async def _evaluate(self, training: str) -> None:
         from playpen_tui import beginning, evaluating
-        from playpen_tui.figures import Asked
         from store import trainings
         from store.filters import OUTCOMES, Filters
 
@@ -356,8 +355,7 @@ class PlaypenApp(App[int]):
                 if getattr(self.screen, "training", None) != training:
                     self.notify(f"{name} and its base have played; e in its training compares them", markup=False)
                     return
-        played = await asyncio.to_thread(evaluating.runs, row)  # else a game with it since would be another player
-        await self._weigh(Asked(Filters(runs=played), names=(row.result, row.base)))
+        await self._weigh(await asyncio.to_thread(evaluating.asked, row))
 
     async def _to_home(self) -> None:
         while len(self.screen_stack) > 1 and self.screen is not self._home:

@@ -23,6 +23,7 @@ from players.opening import Table
 from players.plan import BadPlan, Plan, fingerprint, material
 from players.registry import Registry, RegistryError, UnknownPlayer
 from players.spec import PlayerSpec, parse
+from playpen_tui.figures import Asked
 from playpen_tui.selfplay import SelfPlay, Wish, open_selfplay
 from playpen_tui.workbench import Workbench
 from store import datasets, evaluations
@@ -193,12 +194,15 @@ def _plain_names(row: ScoredRow) -> ScoredRow:
     return replace(row, players={role: who.partition("#")[0] for role, who in row.players.items()})
 
 
-def runs(row: TrainingRow) -> tuple[str, ...]:
-    """Ids of the runs in which base and result of this training played; none where that is not on this machine."""
+def asked(row: TrainingRow) -> Asked:
+    """What the results show of base and result of this training: the runs in which they played the same instances.
+
+    Without those runs, where they are not on this machine, all that the log has of both.
+    """
     file = None if row.folder is None else Path(row.folder) / FILE
-    if file is None or not file.is_file():
-        return ()
-    return tuple(json.loads(file.read_text(encoding="utf-8")).get("runs", ()))
+    found = json.loads(file.read_text(encoding="utf-8")) if file is not None and file.is_file() else {}
+    runs = Filters(runs=tuple(found.get("runs", ())))  # a game with it since would make another player of it
+    return Asked(runs, (row.result or "", row.base), held_out=tuple(found.get("held_out", ())))
 
 
 def keep(log: Log, row: TrainingRow, document: Mapping[str, Any]) -> None:

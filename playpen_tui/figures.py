@@ -33,6 +33,8 @@ class Asked:
     names: tuple[str, ...] = ()
     by: By = "game"
     aborted: Aborted = "zero"
+    held_out: tuple[str, ...] = ()
+    """Games that the first of two models was not trained in; they stand apart from the others."""
 
 
 @dataclass(frozen=True, slots=True)

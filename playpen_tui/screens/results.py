@@ -7,7 +7,7 @@ colour. The row under the cursor is told in full below, and enter shows its epis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -152,7 +152,7 @@ class ResultsScreen(Screen[None]):
         if pair is None:
             title, names, self._rows = _table(found, width)
         else:
-            title, names, self._rows = _opposed(pair, self.measure, width)
+            title, names, self._rows = _opposed(pair, self.measure, width, self.asked.held_out)
         self.query_one("#title", Static).update(Content(one_line(title, 200)))
         self.query_one("#state", Static).update(Content(self._state(found)))
         self.query_one("#names", Static).update(Content(names))
@@ -329,7 +329,9 @@ def _sum(one: Overall, label: int, bars: int) -> _Row:
 # head to head
 
 
-def _opposed(pair: Comparison, measure: Measure, width: int) -> tuple[str, str, list[_Row]]:
+def _opposed(
+    pair: Comparison, measure: Measure, width: int, held_out: Sequence[str] = ()
+) -> tuple[str, str, list[_Row]]:
     """Title, names of the columns, rows: the games, and the products at the end."""
     digits = 1 if width >= 90 else 0
     side, word = (7, 27) if digits else (4, 17)
@@ -337,7 +339,12 @@ def _opposed(pair: Comparison, measure: Measure, width: int) -> tuple[str, str, 
     space = _Space(label, side, digits, max(7, width - label - 4 * side - 9 - word), word)
     kind, called = figures.called([game.game for game in pair.games])
     names = f"{kind:<{label}}{'played':>{2 * side}}{'quality':>{2 * side}}   {measure}, paired difference"
-    rows = [_game(game, called[game.game], measure, space, pair) for game in pair.games]
+    rows: list[_Row] = []
+    for apart, heading in ((False, "trained"), (True, "held out")):
+        games = [game for game in pair.games if (game.game in held_out) is apart]
+        if games and held_out:
+            rows.append(_Row(Content.styled(heading, "bold $accent")))
+        rows += [_game(game, called[game.game], measure, space, pair) for game in games]
     for one in pair.scores:
         rows.append(_Row(Content("")))
         rows.append(_score(one, space))

@@ -18,6 +18,7 @@ from playpen_tui.cli import cli
 from playpen_tui.evaluating import Evaluation
 from store import datasets, evaluations, trainings
 from store.datasets import DatasetRow
+from store.filters import Filters
 from store.log import Log
 from store.trace import Trace
 from training.launch import unpacked
@@ -125,6 +126,9 @@ def test_a_training_is_evaluated_and_the_document_kept(ended):
         and "| wordle | held out |" in (folder / "README.md").read_text()
     )
     with Log.open(path, readonly=True) as log:
+        asked = evaluating.asked(trainings.get(log, training))
+        assert asked.filters == Filters(runs=tuple(document["runs"])) and asked.held_out == ("wordle",)
+        assert asked.names == ("bot:competent", "bot:random")
         run = log.queries.run(document["runs"][0])
         assert run.kind == "eval" and run.finished == 16
         node = Trace(log.reader).find(run.id)

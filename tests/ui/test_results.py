@@ -185,6 +185,20 @@ async def test_from_the_command_line(stage, two):
         await stage.until(lambda: "no finished episodes of 'nobody'" in stage.notes, "the reason")
 
 
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+async def test_games_that_were_held_out_stand_apart(stage, two, size):
+    stage.bench = two
+    names = ("large-model-27b", "small-model-8b-instruct")
+    async with stage.open(size=size):
+        stage.app.post_message(Weigh(Asked(names=names, held_out=("clem:taboo", "taboo"))))
+        await stage.sees("trained", "held out", "paired difference")
+        lines = [line.strip() for line in stage.text.splitlines()]
+        apart = lines.index("held out")
+        where = {game: next(at for at, line in enumerate(lines) if line.startswith(f"{game} ")) for game in GAMES}
+        assert {game for game, at in where.items() if at > apart} == {"clem:taboo", "taboo"}
+        assert lines.index("trained") < min(where.values())
+
+
 async def test_hostile_names_do_no_harm(stage, bench):
     log = await bench.log()
     evil = [replace(one, game=f"g{EVIL}", reason=EVIL) for one in episodes((f"a{EVIL}", f"b{EVIL}"), ("taboo",))]
