@@ -30,6 +30,11 @@ class HumanPlayer:
         """Whether the match waits for this person now."""
         return self._waiting
 
+    @property
+    def unheard(self) -> str | None:
+        """What was said and not asked for yet, the first of it: a match that is held asks nobody."""
+        return self._said[0] if self._said else None
+
     def say(self, text: str) -> None:
         """Reply with this raw text, now or when next asked. Call it in the event loop's thread."""
         self._said.append(text)

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 from games.engine import Game, Instance, Match, Role
 from players.base import Event, Failed, Identity, Player, PlayerError, Queued, Reply
 from players.driver import drive
-from players.gate import Gate, Gated, Limits
+from players.gate import PASSING, Gate, Gated, Limits
 from players.ports import NoRecorder, Place, Recorder
 
 LaneState: TypeAlias = Literal["playing", "held", "done", "failed", "stopped"]
@@ -28,6 +28,10 @@ CROWD = 4
 """At most so many times the wanted matches are under way, those that wait at gates included."""
 AHEAD = 256
 """Jobs that are looked through for one whose players are free."""
+FIRST = 8
+"""So many first matches that all failed for the same reason end a run."""
+PAUSED = PASSING | {"tripped", "budget"}
+"""Kinds of failure that the gate judges: it pauses, and shuts for good where nothing gets better."""
 
 Seating: TypeAlias = Callable[[str, "Job", Role], Awaitable[Player]]
 """Opens the player of a spec for a role of a job; one that was opened before may be given again."""
@@ -81,6 +85,11 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter[str])
     errors: Counter[str] = field(default_factory=Counter[str])
     """Failed matches by kind of trouble."""
+    said: dict[str, str] = field(default_factory=dict[str, str])
+    """What the first failure of each kind said."""
+    draining: bool = False
+    """Whether no more matches begin, and those under way end."""
+    over: bool = False
 
     @property
     def left(self) -> int:
@@ -94,8 +103,9 @@ class Tally:
 
     @property
     def eta(self) -> float | None:
-        """Seconds until all is played, at the pace so far; None while there is none."""
-        return (self.planned - self.done - self.failed) / self.per_s if self.per_s else None
+        """Seconds until all is played that still will be, at the pace so far; None where there is none of either."""
+        coming = self.running if self.draining else self.planned - self.done - self.failed
+        return coming / self.per_s if coming > 0 and self.per_s and not self.over else None
 
 
 class Lane:
@@ -258,7 +268,12 @@ class Scheduler:
         self._more = more
         self._used = used or {}
         self._fault: BaseException | None = None
-        self._began = 0.0
+        self.hopeless = ""
+        """What the first matches all failed with, where the run was ended because of it."""
+        self._alike = Counter[tuple[str, str]]()
+        """How often the first matches failed, by who sat there and the reason; of interest while that is one."""
+        self._began: float | None = None
+        self._ended: float | None = None
         self._live: dict[int, Lane] = {}
         self._ended_lately: deque[int] = deque()
 
@@ -326,6 +341,7 @@ class Scheduler:
                 task.cancel()
             while self._tasks:
                 await asyncio.wait(self._tasks)
+            self._ended = monotonic()
             self._count()
         if self._fault is not None:
             raise self._fault
@@ -363,8 +379,10 @@ class Scheduler:
 
     def _count(self) -> None:
         tally = self.tally
-        tally.seconds = monotonic() - self._began
+        if self._began is not None:
+            tally.seconds = (self._ended or monotonic()) - self._began
         tally.running = len(self._live)
+        tally.draining, tally.over = self._finishing, self._ended is not None
         used = [gate.used for gate in self.gates.values()]
         tally.tokens_in = sum(one.tokens_in for one in used)
         tally.tokens_out = sum(one.tokens_out for one in used)
@@ -415,9 +433,9 @@ class Scheduler:
         self.lanes[job.slot] = self._live[job.slot] = lane
         task = asyncio.ensure_future(self._play(lane))
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._gone)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _gone(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and self._fault is None:
             self._fault = error
@@ -439,6 +457,7 @@ class Scheduler:
                 self.tally.outcomes[lane.match.state.outcome or "unfinished"] += 1
         except PlayerError as error:
             self._fail(lane, error.kind, error.message)
+            self._despair(lane, error)
             self.tell(lane, Failed(lane.match.turn or "", error))
         except asyncio.CancelledError:
             lane.state = "stopped"
@@ -468,6 +487,19 @@ class Scheduler:
         lane.state, lane.error = "failed", message
         self.tally.failed += 1
         self.tally.errors[kind] += 1
+        self.tally.said.setdefault(kind, message)
+
+    def _despair(self, lane: Lane, error: PlayerError) -> None:
+        """Begin no more where all that came of the first matches is one reason of one player: the rest had no other."""
+        if error.kind in PAUSED or self._more or len(self._alike) > 1:
+            return
+        seat = lane.seats.get(lane.match.turn or "")
+        self._alike["" if seat is None else seat.identity.name, error.message] += 1
+        alike = len(self._alike) == 1 and set(self.tally.errors) <= {error.kind, "tripped"}
+        many = self._alike.total() >= FIRST and self.tally.done == self.tally.before
+        if alike and many and self._jobs and not self._finishing:
+            self.hopeless = error.message
+            self.finish()
 
     def _forget(self, slot: int) -> None:
         """Let go of the lane that ended longest ago."""

@@ -42,6 +42,8 @@ CHART_BEFORE = "The curve before; in a zoomed one, the value to the left"
 
 CHOOSE = "Ask for the next reply of a model twice and choose which goes on; again: every reply; again: off"
 
+TAKE = "Take a seat in mid-game, give it to another player, or hand it back"
+
 AGAINST = "Where people prefer what came to less in the games"
 
 ACTIONS: tuple[Action, ...] = (
@@ -96,7 +98,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("spectate", "open", "z", "open", "Open a match with its number; z opens the first", key_label="1-8"),
     Action("spectate", "eyes", "v", "eyes", "Look through the next eyes: game master, each seat, both", footer=False),
     Action("spectate", "still", "space", "hold", "Hold the picture; what is played goes on, and is counted"),
-    Action("spectate", "pause", "p", "pause", "Hold this match, or the replay; p again goes on"),
+    Action("spectate", "pause", "p", "pause", "Hold this match, or the replay; p again goes on", always="f7"),
+    Action("spectate", "go_on", "p", "go on", "Let this match, or the replay, go on", always="f7"),
     Action("spectate", "step_back", "left_square_bracket,left", "back", "A ply back", footer=False, key_label="["),
     Action("spectate", "step", "right_square_bracket,right", "step", "A ply forward; [ goes back", key_label="[ ]"),
     Action("spectate", "to_start", "home", "start", "To the beginning of the replay", footer=False, priority=True),
@@ -104,7 +107,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("spectate", "slower", "minus", "slower", "Half the pace", footer=False, key_label="-"),
     Action("spectate", "faster", "plus", "faster", "Twice the pace", footer=False, key_label="+"),
     Action("spectate", "stop_match", "x", "stop", "Leave this match unfinished in the log"),
-    Action("spectate", "seat", "t", "seat", "Take a seat in mid-game, give it to another player, or hand it back"),
+    Action("spectate", "seat", "t", "seat", TAKE, always="f3"),
     Action("spectate", "bookmark", "b", "bookmark", "Tag this episode in the log, or take the tag off"),
     Action("spectate", "choose", "c", "choose", CHOOSE, footer=False),
     Action("spectate", "resume", "r", "resume", "Go on with this run here"),
@@ -293,6 +296,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("training", "evaluate", "e", "evaluate", "Base and result against each other"),
     Action("training", "watch", "w", "watch", "Watch the game under the cursor"),
     Action("training", "read", "enter", "read", "Open the game under the cursor", footer=False),
+    Action("training", "preflight", "i", "pre-flight", "What was known before the first step", footer=False),
     Action("training", "words", "o", "output", "What its process printed", footer=False),
     Action(
         "training",

@@ -93,6 +93,8 @@ class PlaypenApp(App[int]):
         self._first = first
         self._picker = picker
         self._watch = watch
+        self.unopened: Exception | None = None
+        """What kept the run that a command asked for from being opened: said where the command was given."""
         self._evaluated: set[str] = set()
         self.live: LiveStand | None = None
         """The run that this process plays, also while nobody looks."""
@@ -230,7 +232,7 @@ class PlaypenApp(App[int]):
 
         if message.instead:
             await self.pop_screen()
-        await self.push_screen(TrainingScreen(self.bench, message.training))
+        await self.push_screen(TrainingScreen(self.bench, message.training, message.evaluate))
 
     async def on_new_training(self, message: NewTraining) -> None:
         """To the wizard."""
@@ -316,9 +318,9 @@ class PlaypenApp(App[int]):
 
     def on_evaluate(self, message: Evaluate) -> None:
         """Base and result of a training, head to head."""
-        self.run_worker(self._evaluate(message.training), group="evaluate", exit_on_error=False)
+        self.run_worker(self._evaluate(message.training, message.play), group="evaluate", exit_on_error=False)
 
-    async def _evaluate(self, training: str) -> None:
+    async def _evaluate(self, training: str, play: int | None) -> None:
         from playpen_tui import beginning, evaluating
         from store import trainings
         from store.filters import OUTCOMES, Filters
@@ -332,7 +334,8 @@ class PlaypenApp(App[int]):
             self.notify("base and result are playing; the comparison opens when they have", markup=False)
             return
         name = one_line(row.result, 40)
-        if row.folder is not None and not (Path(row.folder) / evaluating.FILE).is_file():
+        played = row.folder is None or (Path(row.folder) / evaluating.FILE).is_file()
+        if not played and play is None:
             many = f"play {evaluating.INSTANCES} instances of each game and role now, beside what you do"
             answers = [("play", many)]
             if await asyncio.to_thread(log.queries.count, Filters(models=(row.result,), outcomes=OUTCOMES[:-1])):
@@ -342,19 +345,20 @@ class PlaypenApp(App[int]):
             )
             if chosen is None:
                 return
-            if chosen == "play":
-                self._evaluated.add(training)
-                self.notify("base and result play; this goes on where you leave", markup=False)
-                try:
-                    await beginning.evaluate(self.bench.path, training)
-                except beginning.CannotCount as error:
-                    self.notify(str(error), severity="error", markup=False)
-                    return
-                finally:
-                    self._evaluated.discard(training)
-                if getattr(self.screen, "training", None) != training:
-                    self.notify(f"{name} and its base have played; e in its training compares them", markup=False)
-                    return
+            play = evaluating.INSTANCES if chosen == "play" else None
+        if not played and play is not None:
+            self._evaluated.add(training)
+            self.notify("base and result play; this goes on where you leave", markup=False)
+            try:
+                await beginning.evaluate(self.bench.path, training, play)
+            except beginning.CannotCount as error:
+                self.notify(str(error), severity="error", markup=False)
+                return
+            finally:
+                self._evaluated.discard(training)
+            if getattr(self.screen, "training", None) != training:
+                self.notify(f"{name} and its base have played; e in its training compares them", markup=False)
+                return
         await self._weigh(await asyncio.to_thread(evaluating.asked, row))
 
     async def _to_home(self) -> None:
@@ -445,6 +449,10 @@ class PlaypenApp(App[int]):
                     return
                 stand = found
         except expected() as error:
+            if what is self._watch and what.wish is not None:
+                self.unopened = error
+                self.exit(1)
+                return
             self.notify(one_line(str(error), 500), severity="error", timeout=12, markup=False)
             return
         if isinstance(stand, LiveStand) and stand is not live:
@@ -461,14 +469,16 @@ class PlaypenApp(App[int]):
         if error is not None and self.is_running:
             self.notify(one_line(str(error) or type(error).__name__, 500), severity="error", timeout=20, markup=False)
 
-    async def settle(self) -> str | None:
-        """Stop the run of this process and wait for its last word; returns the command that goes on with it."""
+    async def settle(self) -> list[str]:
+        """Stop the run of this process and wait for its last word; returns how it stands and how to go on with it."""
         if self.live is None or self._playing is None:
-            return None
+            return []
+        from playpen_tui.run_end import closing
+        from playpen_tui.selfplay import line
+
         self.live.played.scheduler.stop()
         await asyncio.wait([self._playing])
-        tally = self.live.played.scheduler.tally
-        return None if tally.done == tally.planned else f"playpen-tui selfplay --resume {self.live.played.run_id}"
+        return [line(self.live.played), *closing(self.live.played, self.bench.named_db)]
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A worker died of what nobody expected: say so, instead of standing still."""

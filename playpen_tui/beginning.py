@@ -92,14 +92,17 @@ async def ask(task: Task, db: Path, wish: Wish, more: Mapping[str, Any] | None =
     return answer
 
 
-async def evaluate(db: Path, training: str) -> None:
+async def evaluate(db: Path, training: str, instances: int | None = None) -> None:
     """Let base and result of a training play the same validation instances, in a process that goes on by itself.
+
+    `instances` of each game and role; None for as many as `trainings evaluate` takes.
 
     Raises CannotCount with what the process said where it failed.
     """
     with tempfile.TemporaryFile() as said:  # not a pipe, which would break under it where this app is left
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "playpen_tui", "trainings", "evaluate", training, "--db", str(db), "--json"),
+            *(() if instances is None else ("--instances", str(instances))),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=said,

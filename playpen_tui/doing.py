@@ -29,14 +29,14 @@ class SeatState:
     speed: float | None = None
     assisted: bool = False
 
-    def words(self, now: float) -> str:
-        """The state as people read it, with times and speeds."""
+    def words(self, now: float, speed: bool = True) -> str:
+        """The state as people read it, with times, and the speed of what is over where that is wanted."""
         doing = self.doing
         if doing in ("thinking", "in the queue"):
             doing = f"{doing} {max(0.0, now - self.since):.1f} s"
         elif doing == "writing" and now > self.first + 0.25:
             doing = f"writing {self.tokens / (now - self.first):.0f} tok/s"
-        elif doing in ("waiting", "done") and self.speed:
+        elif doing in ("waiting", "done") and self.speed and speed:
             doing = f"{doing}, {self.speed:.0f} tok/s"
         return doing
 

@@ -96,12 +96,16 @@ class Follow(Message):
 
 
 class OpenTraining(Message):
-    """Watch this training, over the list of trainings; `instead` of the screen that began it."""
+    """Watch this training, over the list of trainings; `instead` of the screen that began it.
 
-    def __init__(self, training: str, instead: bool = False) -> None:
+    `evaluate`: when it has ended, base and result play so many instances of each game and role.
+    """
+
+    def __init__(self, training: str, instead: bool = False, evaluate: int | None = None) -> None:
         super().__init__()
         self.training = training
         self.instead = instead
+        self.evaluate = evaluate
 
 
 class NewTraining(Message):
@@ -131,11 +135,12 @@ class Overlay(Message):
 
 
 class Evaluate(Message):
-    """Base and result of this training against each other."""
+    """Base and result of this training against each other; `play`: so many instances, without a question."""
 
-    def __init__(self, training: str) -> None:
+    def __init__(self, training: str, play: int | None = None) -> None:
         super().__init__()
         self.training = training
+        self.play = play
 
 
 class TakePart(Message):

@@ -51,6 +51,8 @@ class Overview:
     default: Setup
     unfinished: tuple[Unfinished, ...]
     recent: tuple[Recent, ...]
+    more: int = 0
+    """Runs that stand still or go on and are not named."""
 
 
 def overview(log: Log, first: Setup) -> Overview:
@@ -74,6 +76,7 @@ def overview(log: Log, first: Setup) -> Overview:
             Recent(row.id, row.game, tuple(seated(row)), row.outcome, verdict(row), when(row.last_at))
             for row in over[:12]
         ),
+        more=max(0, len(standing) - 3),
     )
 
 

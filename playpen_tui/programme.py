@@ -34,7 +34,9 @@ NOTHING = (
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row. `state` is the run's word (running, done, stopped, killed) or the episode's outcome (or unfinished)."""
+    """One row. `state` is the run's word (running, done, stopped, killed, not begun), or the episode's outcome or
+    unfinished.
+    """
 
     group: Group
     id: str
@@ -109,9 +111,9 @@ def listed(log: Log, now: datetime) -> list[Item]:
 
 def _run(row: RunRow, now: datetime) -> Item:
     told = row.progress
-    word = told.word(SILENCE) if told else "done"
+    word = told.word(SILENCE) if told else "done" if row.episodes else "not begun"
     if told is None:
-        how = f"{row.finished:,} of {row.episodes:,}"
+        how = f"{row.finished:,} of {row.episodes or row.config.get('planned') or 0:,}"
     else:
         how = f"{told.done:,} of {told.planned:,}"
         how += f" · {told.running:,} running" if word == "running" else ""

@@ -21,11 +21,12 @@ from players.opening import Table, check
 from players.plan import BadPlan, Plan, fingerprint, jobs, names_of, size, specs
 from players.ports import NoRecorder
 from players.scheduler import Job, Scheduler, Tally
-from players.spec import parse
+from players.spec import PlayerSpec, parse
 from playpen_tui import __version__
 from playpen_tui.overview import SILENCE
+from playpen_tui.run_end import budget
 from playpen_tui.workbench import Workbench
-from store.errors import LogError, Taken, UnknownRun
+from store.errors import DiskFull, LogError, Taken, UnknownRun
 from store.log import Log
 from store.records import Progress, RunRow, RunState
 
@@ -64,6 +65,7 @@ class SelfPlay:
         *,
         own: bool = True,
         resumable: bool = True,
+        named: Mapping[str, Any] | None = None,
         seating: Callable[[str], None] = lambda spec: None,
     ) -> None:
         self.plan = plan
@@ -73,6 +75,10 @@ class SelfPlay:
         self._table = table
         self._own = own
         self._resumable = resumable
+        self.named: Mapping[str, Any] = named or {}
+        """Limits that the log does not know: those that were named when it was resumed."""
+        self.fault: LogError | None = None
+        """What kept the log from being written."""
         self._may_sit = seating
 
     async def run(self) -> Tally:
@@ -84,12 +90,17 @@ class SelfPlay:
             over = tally.done if self._resumable else tally.done + tally.failed
             state = "done" if over >= tally.planned else "stopped"  # what failed is played when it is resumed
             return tally
+        except LogError as error:
+            self.fault = error
+            raise
         finally:
             beating.cancel()
             await asyncio.wait([beating])
-            await self._beat(state)
-            if self._own:
-                await self._table.aclose()
+            try:
+                await self._beat(state)
+            finally:
+                if self._own:
+                    await self._table.aclose()
 
     async def open(self, spec: str, job: Job, role: Role) -> Player:
         """A player for a seat that changes hands, behind the gate of its backend. Raises PlayerError and the like."""
@@ -103,6 +114,18 @@ class SelfPlay:
         tally = self.scheduler.tally
         gates = self.scheduler.gates.values() if tally.done < tally.planned else ()
         return next((gate for gate in gates if gate.spent), None)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the run is in the log and can be resumed."""
+        return self._log is not None and self._resumable
+
+    @property
+    def reason(self) -> str:
+        """What ended the run before its end, in a word or two."""
+        if self.fault is not None:
+            return "disk full" if isinstance(self.fault, DiskFull) else "log not written"
+        return "all failed alike" if self.scheduler.hopeless else "budget spent" if self.spent else ""
 
     def document(self) -> dict[str, Any]:
         """How the run stands, for `--json`."""
@@ -196,41 +219,41 @@ async def open_selfplay(bench: Workbench, wish: Wish, table: Table | None = None
     for spec in dict.fromkeys(spec for spec, _, _ in specs(plan)):
         may_sit(spec)
     planned = list(jobs(plan))
-    if wish.resume is None and log is not None:
-        config = {"plan": plan.as_json(), "fingerprint": fingerprint(plan), "planned": len(planned), "of": size(plan)}
-        config |= {"concurrency": concurrency, "limits": asdict(limits)}
-        run = await asyncio.to_thread(log.new_run, wish.kind, config, plan.seed, __version__)
-    waiting = await asyncio.to_thread(_waiting, log, plan, run, done, begun)
     own = table is None
     table = table or bench.table(log.history if log else None)
 
     async def seating(spec: str, job: Job, role: Role) -> Player:
         return await table.seat(spec, game=job.game, role=role, assist=plan.assist, language=job.instance.language)
 
-    scheduler = Scheduler(
-        waiting,
-        seating,
-        log.recorder if log else NoRecorder(),
-        run=run or None,
-        concurrency=concurrency,
-        limits=limits,
-        prices=lambda player: _price(bench, player),
-        done_before=len(planned) - len(waiting),
-        taken=(Taken,),
-        fatal=(LogError,),
-        used=used,
-    )
     try:
         for spec, game, role in specs(plan):
             await table.seat(spec, game=game, role=role, assist=plan.assist, language=plan.language)
+        if wish.resume is None and log is not None:  # only now: of what cannot be seated nothing is left in the log
+            config = {"plan": plan.as_json(), "fingerprint": fingerprint(plan), "planned": len(planned)}
+            config |= {"of": size(plan), "concurrency": concurrency, "limits": asdict(limits)}
+            run = await asyncio.to_thread(log.new_run, wish.kind, config, plan.seed, __version__)
+        waiting = await asyncio.to_thread(_waiting, log, plan, run, done, begun)
+        scheduler = Scheduler(
+            waiting,
+            seating,
+            log.recorder if log else NoRecorder(),
+            run=run or None,
+            concurrency=concurrency,
+            limits=limits,
+            prices=lambda player: _price(bench, player),
+            done_before=len(planned) - len(waiting),
+            taken=(Taken,),
+            fatal=(LogError,),
+            used=used,
+        )
         if used:
             await _within_budget(scheduler, waiting, run)
     except BaseException:
         if own:
             await table.aclose()
         raise
-    resumable = wish.kind == "self_play"
-    return SelfPlay(plan, scheduler, log, run, table, own=own, resumable=resumable, seating=may_sit)
+    resumable, named = wish.kind == "self_play", wish.limits if wish.resume else None
+    return SelfPlay(plan, scheduler, log, run, table, own=own, resumable=resumable, named=named, seating=may_sit)
 
 
 def _limits(wish: Wish, config: Mapping[str, Any]) -> Limits:
@@ -251,18 +274,10 @@ async def _within_budget(scheduler: Scheduler, waiting: Sequence[Job], run: str)
         raise PlayerError("budget", f"{words}, so run {run} cannot go on: resume it with {option} N, N above {above}")
 
 
-def budget(gate: Gate) -> tuple[str, str, str]:
-    """A budget that is used up in words, the option that raises it, and what the new one must be above."""
-    if gate.spent == "tokens":
-        return f"the budget of {gate.limits.tokens:,} tokens for {gate.name} is spent", "--max-tokens", f"{gate.tokens}"
-    return f"the budget of ${gate.limits.cost:,.10g} for {gate.name} is spent", "--max-cost", f"{gate.cost:.6g}"
-
-
 def _priced(bench: Workbench, spec: str) -> None:
     """Raises BadPlan where a limit of costs would be none, since nobody knows what this player costs."""
     named = parse(spec)
-    entry = bench.registry.entries.get(named.head)
-    backend = entry.backend if entry else named.kind
+    entry, backend = bench.registry.entries.get(named.head), _backend(bench, named)
     if not named.is_model or backend in FREE or (entry is None and named.kind == "name"):  # the Llama of this machine
         return
     if entry is not None and entry.price_in is not None and entry.price_out is not None:
@@ -276,10 +291,22 @@ def _priced(bench: Workbench, spec: str) -> None:
     )
 
 
+def _backend(bench: Workbench, named: PlayerSpec) -> str:
+    """What runs it: as its entry in the registry says, else as it is called."""
+    entry = bench.registry.entries.get(named.head)
+    return entry.backend if entry else named.kind
+
+
 def _check(plan: Plan, bench: Workbench) -> None:
     """Names and seats, without opening anybody."""
     for spec, game, role in specs(plan):
-        if parse(spec).kind == "human":
+        named = parse(spec)
+        if _backend(bench, named) == "transformers" and named.settings.get("assist", plan.assist):
+            raise BadPlan(
+                f"transformers keeps no grammar here, so {named.head} cannot be assisted: leave that out, or name"
+                " llamacpp: or vllm:"
+            )
+        if named.kind == "human":
             raise BadPlan(
                 f"{spec} cannot sit at {role} of an unattended match: play, or take a seat while you spectate"
             )
@@ -353,6 +380,8 @@ def told(opened: SelfPlay) -> tuple[list[str], list[str]]:
     """How far it is: matches done, running and failed; then rates, cost and the time that is left, as far as known."""
     tally = opened.scheduler.count()
     counts = [f"{tally.done:,} of {tally.planned:,} done", f"{tally.running:,} running", f"{tally.failed:,} failed"]
+    if tally.over:
+        del counts[1]
     parts: list[str] = []
     if tally.per_s:
         parts.append(f"{tally.per_s:,.0f}/s" if tally.per_s >= 100 else f"{tally.per_s:.3g}/s")
@@ -360,8 +389,10 @@ def told(opened: SelfPlay) -> tuple[list[str], list[str]]:
         parts.append(f"{tally.tokens_out / max(tally.seconds, 1e-9):,.0f} tok/s")
     if tally.cost is not None:
         parts.append(f"${tally.cost:,.2f}")
-    if tally.eta is not None and tally.done + tally.failed < tally.planned:
+    if tally.eta is not None:
         parts.append(f"ETA {span(tally.eta)}")
+    if tally.draining and not tally.over:
+        parts.append("no more begin")
     return counts, parts
 
 

@@ -179,8 +179,15 @@ class Sitting:
 
     @property
     def waiting_for(self) -> Role | None:
-        """The role of the person whose turn it is, or None when a model is to speak or the match is over."""
-        return self.match.turn if self.match.turn in self.humans else None
+        """The role of the person who is to speak; None when a model is, when they have, or the match is over."""
+        return self.match.turn if self.match.turn in self.humans and self.unheard is None else None
+
+    @property
+    def unheard(self) -> tuple[Role, str] | None:
+        """What the person whose turn it is has said, as long as the match has not gone on with it; and their role."""
+        role = self.match.turn
+        said = self.humans[role].unheard if role in self.humans else None
+        return None if role is None or said is None else (role, said)
 
     @property
     def open_seats(self) -> dict[Role, str]:

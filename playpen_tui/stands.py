@@ -16,6 +16,7 @@ from players.base import Event, Player
 from players.choosing import Choose, Chooser
 from players.human import HumanPlayer
 from players.scheduler import Lane, LaneState
+from playpen_tui.doing import BUSY
 from playpen_tui.overview import SILENCE
 from playpen_tui.plain_text import bare
 from playpen_tui.selfplay import SelfPlay, open_selfplay, span, told
@@ -50,13 +51,8 @@ class LiveStand(Listeners):
         """How far the run is."""
         counts, more = told(self.played)
         run = self.played.run_id[:10]
-        return headline((self.title, run, ""), counts, [*more, *self._end], width)
-
-    @property
-    def _end(self) -> list[str]:
-        if not self.finished:
-            return []
-        return ["budget spent", "over"] if self.played.spent else ["over"]
+        reason = self.played.reason or "over" if self.finished else ""
+        return headline((self.title, run, ""), counts, more, width, reason)
 
     def offered(self) -> list[Watched]:
         """Matches under way, in order, then those that ended lately."""
@@ -173,10 +169,19 @@ def _refresh(watched: Watched, lane: Lane) -> None:
     watched.match, watched.episode, watched.state, watched.error = lane.match, lane.episode, lane.state, lane.error
     watched.names = _named({role: player.identity.name for role, player in lane.seats.items()}, lane.seats)
     watched.doing.seat({role: bool(getattr(player, "assist", False)) for role, player in lane.seats.items()})
-    human = isinstance(lane.seats.get(lane.match.turn or ""), HumanPlayer)
-    watched.doing.turn(lane.match.turn, human)
+    player = lane.seats.get(lane.match.turn or "")
+    human = isinstance(player, HumanPlayer) and player.unheard is None
+    _turn(watched, human)
     if watched.over and watched.ended_at is None:
         watched.ended_at = time.monotonic()
+
+
+def _turn(watched: Watched, to_speak: bool) -> None:
+    """Say whose turn it is; once a match has ended, however it did, nobody waits or is at work."""
+    watched.doing.turn(None if watched.over else watched.match.turn, to_speak)
+    for role, state in watched.doing.states.items():
+        if watched.over and state.doing in BUSY:
+            watched.doing.stopped(role)
 
 
 def _named(names: Mapping[Role, str], seats: Mapping[Role, Player] | None = None) -> dict[Role, str]:
@@ -198,6 +203,7 @@ class FollowStand(Listeners):
         self._resumable = found.kind == "self_play"
         self._log = log
         self._seen: dict[str, Watched] = {}
+        self._stands = False
 
     @property
     def word(self) -> str:
@@ -218,7 +224,7 @@ class FollowStand(Listeners):
         """How far the run is, as its process last said."""
         run = self.run_id[:10]
         if self.progress is None:
-            return headline((self.title, run, ""), (f"{self.finished:,} done",), (), width)
+            return headline((self.title, run, ""), (f"{self.finished:,} done", self.word), (), width)
         far, more = self.progress, list[str]()
         running = self.word == "running"
         counts = [f"{far.done:,} of {far.planned:,} done", f"{far.running:,} running", f"{far.failed:,} failed"]
@@ -240,6 +246,7 @@ class FollowStand(Listeners):
         follower = Follower(self._log.path, run=self.run_id)
         try:
             await follower.open()
+            self._look_whether_it_stands()
             await self._fill()
             ticks = 0
             while True:
@@ -248,10 +255,20 @@ class FollowStand(Listeners):
                     await self._take(news)
                 ticks += 1
                 if ticks % 20 == 0:
+                    self._look_whether_it_stands()
                     self.tell(None)  # silence is news, too
                 await asyncio.sleep(0.05)
         finally:
             await follower.close()
+
+    def _look_whether_it_stands(self) -> None:
+        """Nobody is to speak where no process plays."""
+        stands = self.word in ("killed", "stopped")
+        if stands != self._stands:
+            self._stands = stands
+            for watched in self._seen.values():
+                _next(watched, stands)
+                self.tell(watched)
 
     async def _fill(self) -> None:
         """Places that are free go to matches that moved last; where nothing moves, to those that ended last."""
@@ -267,7 +284,7 @@ class FollowStand(Listeners):
     async def _load(self, episode: str) -> None:
         watched = await asyncio.to_thread(_loaded, self._log, episode)
         if watched is not None:
-            _next(watched)
+            _next(watched, self._stands)
             self._seen[episode] = watched
             self.tell(watched)
 
@@ -283,7 +300,7 @@ class FollowStand(Listeners):
                 watched.changed_hands |= name != watched.names[turn.role]
                 watched.names[turn.role] = name
                 watched.doing.of(turn.role).assisted = turn.assisted
-                _next(watched)
+                _next(watched, self._stands)
             elif watched.match.ply < turn.ply:
                 await self._load(turn.episode)
             self.tell(watched)
@@ -301,6 +318,7 @@ class FollowStand(Listeners):
         if watched is not None:
             watched.state, watched.ended_at = state, time.monotonic()
             watched.error = error if state == "failed" else ""
+            _next(watched, self._stands)
             self.tell(watched)
 
     def _forget(self) -> None:
@@ -309,11 +327,17 @@ class FollowStand(Listeners):
             del self._seen[key]
 
 
-def _next(watched: Watched) -> None:
-    """Say whose turn it is: of a player in another process nothing else is known until it has spoken."""
+def _next(watched: Watched, stands: bool) -> None:
+    """Say whose turn it is: of a player in another process nothing else is known until it has spoken.
+
+    Where the run `stands` still, it will not.
+    """
     for role in watched.names:
-        watched.doing.of(role)
-    watched.doing.turn(None if watched.over else watched.match.turn, human=True)
+        if watched.doing.of(role).doing == "stopped":
+            watched.doing.of(role).doing = "waiting"  # the run may have gone on
+    _turn(watched, to_speak=True)
+    if stands and not watched.over and watched.match.turn is not None:
+        watched.doing.stopped(watched.match.turn)
 
 
 def _loaded(log: Log, episode: str) -> Watched | None:
@@ -323,9 +347,10 @@ def _loaded(log: Log, episode: str) -> Watched | None:
     which words were erased, since they cannot be played again.
     """
     logged = log.history.episode(episode)
+    detail = log.queries.detail(logged.id)
     steps: list[Match] = []
     if logged.version == FOREIGN or is_erased(log.reader(), logged.id):
-        steps = positions(log.queries.detail(logged.id))
+        steps = positions(detail)
         match = steps[-1]
     else:
         try:
@@ -335,6 +360,7 @@ def _loaded(log: Log, episode: str) -> Watched | None:
     names = {role: "you" if who.kind == "human" else who.name for role, who in logged.seats.items()}
     state: LaneState = "done" if logged.outcome is not None else "playing"
     watched = Watched(episode, match, _named(names), episode=episode, state=state, steps=steps)
+    watched.doing.seat({turn.role: turn.assisted for turn in detail.turns})
     watched.ended_at = time.monotonic() if watched.over else None
     watched.bookmarked = bool(log.queries.tagged(BOOKMARK, [episode]))
     return watched
@@ -382,6 +408,7 @@ class ReplayStand(Listeners):
         if watched.steps[at] is not watched.match:
             watched.match = watched.steps[at]
             watched.state = "done" if watched.match.over else "playing"
+            _turn(watched, to_speak=False)
         if at == len(watched.steps) - 1:
             watched.running = False
         self.tell(watched)
@@ -392,6 +419,7 @@ class ReplayStand(Listeners):
         watched.running = not watched.running
         if watched.running and watched.match is watched.steps[-1]:
             watched.match, watched.state = watched.steps[0], "playing"
+            _turn(watched, to_speak=False)
         self.tell(watched)
 
     def faster(self, by: float) -> None:

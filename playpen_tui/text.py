@@ -9,9 +9,17 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from playpen_tui.plain_text import CONTROLS, SILENT, clean, one_line, picture, short
+from playpen_tui.plain_text import CONTROLS, SILENT, bare, clean, one_line, picture, short
 
-__all__ = ["SILENT", "ControlFilter", "clean", "one_line", "short"]
+__all__ = ["SILENT", "ControlFilter", "clean", "named", "one_line", "short"]
+
+
+def named(name: str, width: int) -> str:
+    """A player's name in at most `width` columns: first without its settings, then without its kind, last cut."""
+    line = one_line(bare(name), 200)
+    if len(line) > width:
+        line = (line.partition(":")[2] or line).rpartition("/")[2]
+    return short(line, width)
 
 
 class ControlFilter(LineFilter):

@@ -1,4 +1,4 @@
-"""Trainings as screens show them: the list, how one stands, its tiles and curves, and orders to its process.
+"""Trainings as screens show them: the list, how one stands, its curves and games, and orders to its process.
 
 All that is known of a training comes from the log and from its folder, so that a screen may close and come back. No
 screen, and no torch.
@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal, TypeAlias
 
 from players.registry import Registry
@@ -40,22 +43,19 @@ WORDS: Mapping[Now, tuple[str, str, str]] = {
 GOING: frozenset[Now] = frozenset({"queued", "running", "paused", "stalled"})
 """Its process is there, or may be."""
 REWARD = ("reward", "rewards/margins")
-TILES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("loss", ("loss",)),
-    ("reward", REWARD),
-    ("KL", ("kl", "approx_kl")),
-    ("gradient", ("grad_norm",)),
-    ("zero spread", ("frac_reward_zero_std", "zero_spread")),
-    ("memory", ("memory_gb", "memory")),
-)
-"""What a tile is called, and the curves it may come from."""
 SUMS = re.compile(r"train_|total_flos$")
 """Curves of one point, which sum a training up."""
 FIRST = ("loss", "reward", "rewards/margins", "eval_loss", "kl", "grad_norm", "mean_token_accuracy", "entropy")
 """Curves that are shown before the others."""
-GAMES, LINES, RUNS = 40, 200, 8
-"""Sample games, lines of the process's own words, and evaluations that are looked through, at most."""
-_CHECKPOINT = re.compile(r"@(\d+)(?:\?|$)")
+GAMES, ROLLOUTS, LINES, RUNS = 40, 8, 200, 8
+"""Games of checkpoints, games of the learner at work, lines of the process's own words, and evaluations that are
+looked through, at most."""
+SEVERAL = 4
+"""Games of one checkpoint at least: where there are many checkpoints, the latest have them."""
+SPEEDS = 30
+"""Of its latest steps so many tell how fast it reads."""
+SLOW = 3
+"""A step so many times slower than the usual one held something else, such as the matches of a checkpoint."""
 THERE = "r goes on"
 HINTS = (
     (
@@ -123,6 +123,14 @@ def started(row: TrainingRow) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Preflight:
+    """What was known before the first step: its figures, as `training.preflight.table` has them, and lines of them."""
+
+    figures: Mapping[str, Any]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """A game played during a training; `step` of its checkpoint, None where the learner was at work."""
 
@@ -145,6 +153,10 @@ class Sight:
     why: str
     """How it ended, where it did not end well."""
     eta: float | None
+    speed: float | None = None
+    """Tokens that it reads in a second of its steps; None where nobody has watched a few."""
+    preflight: Preflight | None = None
+    """None until its process has made it."""
     playing: str = ""
     """How far base and result are in playing the same instances; empty where they do not."""
 
@@ -183,6 +195,9 @@ class Watcher:
         self.row = trainings.get(log, training)
         self._curves: dict[str, Curve] = {}
         self._pace: tuple[int, float] | None = None
+        self._tokens: int | None = None
+        self._reads: deque[tuple[float, int]] = deque(maxlen=SPEEDS)
+        self._preflight: tuple[str, Preflight] | None = None
         self._samples: tuple[Sample, ...] = ()
         self._turn = 0
 
@@ -197,20 +212,23 @@ class Watcher:
             self._pace = None
         if told is not None and (self._pace is None or told.seconds < self._pace[1]):
             self._pace = (told.done, told.seconds)
+        if told is not None:
+            self._read(told.seconds, told.tokens_in)
         for name in metrics.names(log, row.id):
             curve = self._curves.setdefault(name, Curve(name))
             for piece in metrics.beyond(log, row.id, name, curve.last):
                 for step, value in piece:
                     curve.add(step, value)
                 time.sleep(0)  # let the screen have its turn
+        saved = tuple(trainings.checkpoints(log, row.id))
         if self._turn % 4 == 0:
-            self._samples = samples(log, row)
+            self._samples = samples(log, row, saved)
         self._turn += 1
         eta = None
         if now == "running":
             eta = left(row, self._pace or (0, 0.0)) or left(row)
-        events = trainings.events(log, row.id, ("start", "warning", "end"))
-        last = next((event for event in reversed(events) if event.kind != "warning"), None)
+        events = trainings.events(log, row.id, ("start", "preflight", "warning", "end"))
+        last = next((event for event in reversed(events) if event.kind in ("start", "end")), None)
         ended = last.value if last is not None and last.kind == "end" else {}  # else of the process before
         folder = folder_of(row)
         words = last_words(folder) if folder is not None else str(ended.get("log", ""))
@@ -219,14 +237,46 @@ class Watcher:
             row,
             now,
             self._curves,
-            tuple(trainings.checkpoints(log, row.id)),
+            saved,
             self._samples,
             tuple(f"step {one.step:,}: {_said(one.value)}" for one in events if one.kind == "warning"),
             tuple(words.splitlines()),
             why,
             eta,
+            speed(self._reads),
+            self._before(events),
             playing(log, row) if now in ("done", "stopped") else "",
         )
+
+    def _read(self, seconds: float, tokens: int) -> None:
+        """Remember when it had read how much; what it had read already at the first look, it read at another moment."""
+        if self._tokens is not None and tokens < self._tokens:
+            self._reads.clear()
+        elif self._tokens is not None and tokens > self._tokens:
+            self._reads.append((seconds, tokens))
+        self._tokens = tokens
+
+    def _before(self, events: Sequence[trainings.Event]) -> Preflight | None:
+        """The pre-flight table of its latest process; lines are made of it once."""
+        made = next((event for event in reversed(events) if event.kind == "preflight"), None)
+        if made is None:
+            return None
+        if self._preflight is None or self._preflight[0] != made.at:
+            from training import launch
+
+            self._preflight = (made.at, Preflight(made.value, tuple(launch.told(made.value))))
+        return self._preflight[1]
+
+
+def speed(reads: Iterable[tuple[float, int]]) -> float | None:
+    """Tokens a second, of (seconds, tokens read so far) at the ends of steps; None where those are too few."""
+    steps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(reads)]
+    steps = [(seconds, tokens) for seconds, tokens in steps if seconds > 0]
+    if not steps:
+        return None
+    usual = median(seconds / tokens for seconds, tokens in steps)
+    kept = [(seconds, tokens) for seconds, tokens in steps if seconds / tokens <= SLOW * usual]
+    return sum(tokens for _, tokens in kept) / sum(seconds for seconds, _ in kept)
 
 
 def playing(log: Log, row: TrainingRow) -> str:
@@ -245,16 +295,19 @@ def _said(value: Mapping[str, Any]) -> str:
     return str(value.get("sentence") or json.dumps(dict(value)))
 
 
-def samples(log: Log, row: TrainingRow) -> tuple[Sample, ...]:
-    """Games of the training's run, those of the latest checkpoint first; at most `GAMES`."""
-    found = [Sample(_step(one), one) for one in log.queries.matching(Filters(runs=(row.run,)), GAMES)]
-    found.sort(key=lambda one: -1 if one.step is None else one.step, reverse=True)
-    return tuple(found)
-
-
-def _step(row: EpisodeRow) -> int | None:
-    steps = [int(found[1]) for name in row.seats.values() if (found := _CHECKPOINT.search(name))]
-    return max(steps, default=None)
+def samples(log: Log, row: TrainingRow, saved: Sequence[Checkpoint]) -> tuple[Sample, ...]:
+    """Games of the training's run: some of each of its latest checkpoints, newest first, then a few of the learner at
+    work, which would crowd those out where there are many rollouts.
+    """
+    players = {one.player: one.step for one in saved if one.player is not None}
+    latest = [*reversed(players)][: GAMES // SEVERAL]
+    found: list[Sample] = []
+    for player in latest:
+        theirs = log.queries.matching(Filters(runs=(row.run,), models=(player,)), GAMES // len(latest))
+        found += [Sample(players[player], one) for one in theirs]
+    others = (Filters(models=tuple(players)),) if players else ()
+    at_work = log.queries.matching(Filters(runs=(row.run,), nor=others), ROLLOUTS)
+    return (*found, *[Sample(None, one) for one in at_work])
 
 
 def folder_of(row: TrainingRow) -> Path | None:
@@ -267,42 +320,6 @@ def last_words(folder: Path, lines: int = LINES) -> str:
     from training import launch
 
     return launch.last_words(folder, lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A figure and what it is called."""
-
-    label: str
-    text: str
-    more: str = ""
-    """Beside it, pale."""
-
-
-def tiles(sight: Sight, shown: Any) -> list[Tile]:
-    """The figures that this training has; `shown` writes a number."""
-    told = sight.row.progress
-    found = [Tile("step", step_of(sight.row))]
-    if sight.eta is not None:
-        found.append(Tile("left", span(sight.eta)))
-    for label, sources in TILES:
-        curve = next((sight.curves[name] for name in sources if name in sight.curves), None)
-        if curve is None:
-            continue
-        if label == "zero spread":
-            text = "–" if curve.latest is None else f"{curve.latest:.0%}"
-        else:
-            text = shown(curve.latest) if curve.latest is not None else "no number"
-        more = ""
-        if label in ("loss", "reward") and curve.latest is not None and curve.first is not None:
-            change = curve.latest - curve.first
-            more = f"{'▲' if change > 0 else '▼'}{shown(abs(change))}" if change else ""
-        found.append(Tile(label, text + (" GB" if label == "memory" and text != "no number" else ""), more))
-    if told is not None and told.tokens_in:
-        found.append(Tile("tokens", f"{told.tokens_in:,}"))
-        if told.seconds:
-            found.append(Tile("tokens/s", f"{told.tokens_in / told.seconds:,.0f}"))
-    return found
 
 
 def span(seconds: float) -> str:
@@ -325,7 +342,7 @@ def ordered(curves: Iterable[str], words: str = "") -> list[str]:
     """Names of curves in the order in which they are shown, those with all of these words in them."""
     wanted = words.casefold().split()
     kept = [name for name in curves if not SUMS.match(name) and all(word in name.casefold() for word in wanted)]
-    quiet = ("epoch", "num_tokens", "learning_rate")
+    quiet = ("epoch", "num_tokens", "learning_rate", "memory_gb")
     return sorted(kept, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST) + (name in quiet), name))
 
 

@@ -96,14 +96,21 @@ class Watch:
     episodes: tuple[str, ...] = ()
 
 
-def headline(names: Sequence[str], counts: Sequence[str], more: Sequence[str], width: int) -> str:
-    """One line that fits, if it can: first what is last in `more` stays, then shorter names are taken."""
-    line = ""
-    for name, extra in [*((names[0], more[at:]) for at in range(len(more) + 1)), *((name, ()) for name in names[1:])]:
-        line = "  ".join(filter(None, (name, " · ".join((*counts, *extra)))))
-        if len(line) <= width:
-            break
-    return line
+def headline(names: Sequence[str], counts: Sequence[str], more: Sequence[str], width: int, reason: str = "") -> str:
+    """One line that fits, if it can. The counts stay, then the `reason` it ended for, if need be behind a shorter name;
+    then as much of `more` as there is room for, from its end.
+    """
+
+    def line(name: str, told: Sequence[str]) -> str:
+        return "  ".join(filter(None, (name, " · ".join(filter(None, told)))))
+
+    fitting = ((name, told) for told in ((*counts, reason), counts) for name in names if len(line(name, told)) <= width)
+    name, told = next(fitting, (names[-1], counts))
+    extra: tuple[str, ...] = ()
+    for part in reversed(more):
+        if len(line(name, (*told, part, *extra))) <= width:
+            extra = (part, *extra)
+    return line(name, (*told, *extra))
 
 
 def still(watched: Watched) -> Watched:

@@ -322,7 +322,7 @@ class Workbench:
         if not setup.record:
             return Sitting(setup, match, players, NoRecorder(), "" if episode is None else episode)
         log = await self.log()
-        if self._run is None and place is None:
+        if place is None and (self._run is None or codes):  # a run says for its one table whether anybody is there
             self._run = await asyncio.to_thread(log.new_run, "play", {"seats": dict(setup.seats)}, None, __version__)
         sitting = Sitting(setup, match, players, log.recorder, episode, place or Place(run=self._run))
         sitting.speakers = await self._speakers(sitting)

@@ -231,12 +231,18 @@ def explain(error: Exception, path: Path) -> LogError:
     """The sentence for an error of SQLite's, with who holds the lock where that is the matter."""
     if isinstance(error, LogError):
         return error
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    whole = getattr(error, "sqlite_errorcode", 0)
+    code = whole & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         who = " and ".join(str(holder) for holder in holders(path)) or "another process"
         return LogLocked(f"{path} is locked by {who}; wait for it to end, or choose another file with --db")
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"no space is left for {path}; every turn committed so far is safe, free some space and resume")
+    if whole == sqlite3.SQLITE_READONLY_DIRECTORY or (code == sqlite3.SQLITE_CANTOPEN and path.is_file()):
+        return ReadOnly(
+            f"the folder of {path} cannot be written by you, so the log can only be read; change its permissions, or"
+            " choose another file with --db"
+        )
     if code in _READ_ONLY_CODES:
         return ReadOnly(f"{path} cannot be written by you; change its permissions, or choose another file with --db")
     if code == sqlite3.SQLITE_CANTOPEN:

@@ -12,9 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from players import weights
 from players.toml_text import toml_value
 from store import datasets, trainings
 from store.log import Log
+from training import launch
+from training.options import options
 
 CARD = "README.md"
 EVALUATION = "evaluation.json"
@@ -51,8 +54,9 @@ def text(log: Log, training: str, folder: Path) -> str:
         "adapter": (folder / "adapter_model.safetensors").is_file(),
         "rank": _read(folder / "adapter_config.json").get("r"),
         "curves": trainings.curves(log, row.id),
+        "before": list(_before(log, row.id)),
     }
-    lines = [*_head(row, found), *_results(found), *_data(data, told), *_how(row, found), *_again(row, found)]
+    lines = [*_head(row, found), *_results(found), *_data(data, found), *_how(row, found), *_again(row, found)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -67,9 +71,18 @@ def _within(text: str, at: int) -> bool:
 
 
 def base_model(told: Mapping[str, Any]) -> str:
-    """The base by the name under which others find it."""
-    name = str(told["base"]["name"])
+    """The base by the name under which others find it; of one that has an adapter, the weights below that."""
+    base = told["base"]
+    name = _below(Path(base["path"])) if base.get("adapter") else str(base["name"])
     return HUB.get(name, public(name.partition(":")[2] or name))
+
+
+def _below(path: Path) -> str:
+    """What weights are called that lie there."""
+    own = weights.find(weights.BUILT_IN)
+    if own is not None and path in (own, launch.unpacked(own)):
+        return weights.BUILT_IN
+    return path.name.rpartition("-")[0] if path.parent == launch.bases() else path.name
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -77,6 +90,21 @@ def _read(path: Path) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+
+
+def _before(log: Log, training: str) -> Iterator[str]:
+    """The trainings that made what this one went on from, the latest first, each with its data."""
+    sql = """SELECT b.id, b.method, p.name, b.dataset_id FROM trainings t
+    JOIN trainings b ON b.result_player_id = t.base_player_id JOIN players p ON p.id = b.result_player_id
+    WHERE t.id = ? AND b.id < t.id AND b.dataset_id IS NOT NULL ORDER BY b.id DESC LIMIT 1"""
+    while (one := log.reader().execute(sql, (training,)).fetchone()) is not None:
+        training, method, name, dataset = one
+        data = datasets.get(log.reader(), dataset)
+        used = data.filters.get("used", data.filters.get("episodes", 0))
+        yield (
+            f"`{name}` by {_NAMES.get(method, method)} on {data.rows:,} rows from {used:,} episodes (data set "
+            f"`{data.id}`, content hash `{data.content_hash}`)"
+        )
 
 
 def _run(log: Log, run: str) -> dict[str, Any]:
@@ -95,6 +123,10 @@ def _head(row: trainings.TrainingRow, found: Mapping[str, Any]) -> Iterator[str]
     what = "A LoRA adapter for" if found["adapter"] else "All weights of"
     yield from (f"# {told['name']}", "")
     yield f"{what} `{base}`, made by {_NAMES.get(row.method, row.method)} on dialogue games with playpen-tui."
+    if told["base"].get("adapter"):
+        name = public(str(told["base"]["name"]))
+        apart = f": put it on `{base}` alone, since that of `{name}` is in it" if found["adapter"] else ""
+        yield f"It goes on from the adapter of `{name}`{apart}."
     yield ""
 
 
@@ -131,7 +163,7 @@ def _results(found: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", *_table(("game", "instances", "played, points", "quality, points"), rows))
         if told["leaked"]:
             yield f"\n{told['leaked']} of the contents were trained on, too: these figures are worth nothing."
-    curves = {name: values for name, values in found["curves"].items() if name.startswith("play/") and values}
+    curves = {name: values for name, values in found["curves"].items() if re.match("play/.+/", name) and values}
     if curves:
         steps = sorted({step for values in curves.values() for step, _ in values})
         rows = [
@@ -143,8 +175,8 @@ def _results(found: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _data(data: datasets.Frozen, told: Mapping[str, Any]) -> Iterator[str]:
-    facts = data.filters
+def _data(data: datasets.Frozen, found: Mapping[str, Any]) -> Iterator[str]:
+    facts, spoken = data.filters, found["preflight"].get("spoken", {})
     yield from ("## Data", "")
     used = facts.get("used", facts.get("episodes", 0))
     yield f"{data.rows:,} rows from {used:,} episodes of a playpen-tui log, frozen before training;"
@@ -152,16 +184,26 @@ def _data(data: datasets.Frozen, told: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for name, counts in facts.get("speakers", {}).items():
         turns, rows = counts["turns"], counts["rows"]
-        yield f"* spoken by {name}: {turns:,} trained turns ({counts['turns_share']:.0%}) in {rows:,} rows"
+        tokens, share = spoken.get(name, 0), ""
+        if tokens:
+            share = f", {tokens:,} tokens with loss ({tokens / sum(spoken.values()):.1%})"
+        yield f"* spoken by {name}: {turns:,} trained turns ({counts['turns_share']:.0%}){share}, in {rows:,} rows"
+    if general := facts.get("general"):
+        share = f", {spoken['general']:,} tokens with loss" if "general" in spoken else ""
+        yield f"* general data, against forgetting: {general:,} rows{share}"
     for cell, rows in _counts(facts):
         yield f"* {public(cell)}: {rows:,}"
-    filters = ", ".join(f"{name} = {public(str(value))}" for name, value in told["filters"].items())
-    yield f"* filters: {filters or 'none'}"
+    told = found["told"]["filters"]
+    filters = public(" ".join(options(told)))
+    trash = {"in": ", in the trash", "either": ", the trash included"}.get(told.get("trash", ""), "")
+    yield f"* filters: {f'`{filters}`' if filters else 'none'}{trash}"
     for why, number in facts.get("left_out", {}).items():
         yield f"* left out, {why}: {number:,}"
     yield "* consent: episodes of people who did not agree to training are not in it"
     held = sum(leak["perspectives"] for leak in facts.get("leaks", ()))
     yield f"* leakage: no row has content of validation or test instances; {held:,} dialogues were held back for it"
+    for before in found["before"]:
+        yield f"* before that: {before}"
     yield ""
 
 
@@ -220,9 +262,8 @@ def _again(row: trainings.TrainingRow, found: Mapping[str, Any]) -> Iterator[str
     yield from ("## How to repeat it", "", "The same log, recipe and seed give the same rows, down to the hash:", "")
     model = public(str(told["base"]["name"]))
     command = f"playpen-tui train --from-db episodes.sqlite --method {row.method} --model {model} --name {name}"
-    yield from ("```console", f"{command} --recipe recipe.toml", "```", "")
-    if told["filters"]:
-        yield from ("with the filters above, and as `recipe.toml`:", "")
+    command = " ".join([command, *map(public, options(told["filters"])), "--recipe recipe.toml"])
+    yield from ("```console", command, "```", "", "with this as `recipe.toml`:", "")
     yield from ("```toml", *_toml(told["recipe"]), "```")
 
 

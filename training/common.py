@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training import guards
 from training.guards import Diverged, Watchdog, finite
+from training.machine import held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,7 +180,7 @@ def watching(job: Job) -> Any:
                 # the history is what the next process counts on from
                 values["num_tokens"] = state.log_history[-1]["num_tokens"] = job.tokens
             if "loss" in values:
-                values = {**values, **self._cost()}
+                values = {**values, **self._cost(), "memory_gb": round(held(args.device.type) / 2**30, 3)}
             job.measure(values)
             self.broken = self.broken or self.dog.look(job.done, values)
             if self.broken:  # what is broken would take the place of a checkpoint that is whole

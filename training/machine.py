@@ -104,6 +104,17 @@ def available(device: str) -> int:
     return min(found)
 
 
+def held(device: str) -> int:
+    """Bytes of memory that this process has now; on a graphics card, the most that was reserved there."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_reserved())
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
 def peak() -> int:
     """Bytes of memory that this process had at most."""
     if sys.platform == "win32":

@@ -12,21 +12,21 @@ import random
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from store import datasets
 from training import machine
 from training.guards import Refused
-from training.tokens import TemplateMismatch
+from training.tokens import IGNORED, Template, TemplateMismatch
 
 if TYPE_CHECKING:
     from training.job import Job
 
 DIALOGUES = 32
 """Dialogues whose rendering is compared."""
-BALANCE = ("speakers", "cells", "kinds", "labels")
+BALANCE = ("speakers", "general", "cells", "kinds", "labels")
 """Facts of a data set that say how its rows are spread."""
 COUNTERS = ("_metrics", "_total_train_tokens", "_logs", "_step")
 """What TRL's trainers count while they compute a loss."""
@@ -38,6 +38,8 @@ def table(job: Job, trainer: Any, here: Mapping[str, Any], facts: Mapping[str, A
     found: dict[str, Any] = {"machine": dict(here), **facts, "steps": job.steps}
     chosen = job.chosen()
     found["balance"] = {name: chosen[name] for name in BALANCE if name in chosen}
+    if job.recipe.method == "sft":
+        found["spoken"] = spoken(job, trainer.train_dataset["labels"])
     found["leakage"] = held_back(chosen)
     found["template"] = {"same_as_when_played": same_tokens(job, trainer.processing_class)}
     found["weights"] = counted(model)
@@ -53,9 +55,42 @@ def table(job: Job, trainer: Any, here: Mapping[str, Any], facts: Mapping[str, A
     return found
 
 
+def spoken(job: Job, labels: Sequence[Sequence[int]]) -> dict[str, int]:
+    """Tokens with loss by who spoke them: `human`, `synthetic`, and those of `general` data. `labels` are those of the
+    rows that are trained, in the order of the data set.
+    """
+    reader, dataset = job.log.reader(), str(job.told["dataset"])
+    sql = """SELECT d.position, p.kind FROM dataset_row_turns d JOIN turns t ON t.id = d.turn_id
+    JOIN players p ON p.id = t.player_id WHERE d.dataset_id = ? AND d.side = 'trained' ORDER BY d.position, t.ply"""
+    speakers: dict[int, list[str]] = {}
+    for position, kind in reader.execute(sql, (dataset,)):
+        speakers.setdefault(position, []).append("human" if kind == "human" else "synthetic")
+    places: Sequence[int] = range(datasets.get(reader, dataset).rows)
+    if len(places) != len(labels):
+        places = _kept(job)
+    found = {"human": 0, "synthetic": 0, "general": 0}
+    for position, row in zip(places, labels, strict=True):
+        who = speakers.get(position, ())
+        replies = (sum(1 for _ in run) for trained, run in groupby(row, lambda label: label != IGNORED) if trained)
+        for at, tokens in enumerate(replies):  # a row that was cut has fewer of them than were spoken
+            found[who[at] if who else "general"] += tokens
+    return {name: tokens for name, tokens in found.items() if tokens}
+
+
+def _kept(job: Job) -> list[int]:
+    """Rows whose first trained token is not cut off; the others are left out."""
+    template, limit = Template(job.tokenizer, **job.template), job.recipe.steps.max_length
+    records = enumerate(datasets.records(job.log.reader(), str(job.told["dataset"])))
+    return [
+        at for at, record in records if len(template.ids(record["messages"][: min(record["loss"])], ask=True)) < limit
+    ]
+
+
 def counted(model: Any) -> dict[str, int]:
-    """How many weights there are and are trained, and the bytes of all of them."""
-    weights = list(model.parameters())
+    """How many weights there are and are trained, and the bytes of all of them; TRL's frozen copy of an adapter that
+    goes on counts for nothing.
+    """
+    weights = [one for name, one in model.named_parameters() if ".ref." not in name]
     return {
         "all": sum(one.numel() * (2 if hasattr(one, "quant_state") else 1) for one in weights),  # four bits: two a byte
         "trained": sum(one.numel() for one in weights if one.requires_grad),
@@ -245,8 +280,17 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     if "tokens" in found:
         trained = f", {found['trained_tokens']:,} of them trained" if "trained_tokens" in found else ""
         yield f"{found['rows']:,} rows, {found['tokens']:,} tokens{trained}, {found.get('truncated', 0):.1%} cut"
+    yield from _balance(found.get("balance", {}))
+    if who := found.get("spoken"):
+        whole = sum(who.values())
+        parts = (f"{tokens:,} {name} ({tokens / whole:.1%})" for name, tokens in who.items())
+        yield f"of the trained tokens {', '.join(parts)}"
     if held := found.get("held_out", {}).get("rows"):
         yield f"{held:,} of the rows are held out, to measure by; the others are trained"
+    if leaks := found.get("leakage"):
+        held, instances = leaks["held_back"], leaks["instances"]
+        some = f"held back as validation or test: {held:,} dialogues of {instances:,} instances"
+        yield some if held else "nothing kept for validation or test is in it"
     weights = found["weights"]
     yield f"{weights['trained']:,} of {weights['all']:,} weights are trained"
     need = found["memory"]
@@ -257,6 +301,14 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         after = f", without {found['time']['without']}" if found["time"]["without"] else ""
         step, whole = found["time"]["step"], found["time"]["all"] / 60
         yield f"{found['steps']:,} steps of at most about {step:.1f} s: {whole:.1f} min{after}"
+
+
+def _balance(found: Mapping[str, Any]) -> Iterator[str]:
+    if general := found.get("general"):
+        yield f"{general:,} of the rows are general data, against forgetting"
+    for name in ("cells", "kinds", "labels"):
+        if counts := found.get(name):
+            yield f"rows by {name.removesuffix('s')}: {', '.join(f'{one} ({rows:,})' for one, rows in counts.items())}"
 
 
 def _gigabytes(number: int) -> str:

@@ -42,8 +42,19 @@ def _facts(game: Game) -> dict[str, Any]:
 @click.pass_context
 def games(ctx: click.Context, as_json: bool) -> None:
     """List the games there are; subcommands show, check, sample and write them."""
-    if ctx.invoked_subcommand is not None:
-        return
+    if ctx.invoked_subcommand is None:
+        _list(as_json)
+
+
+@games.command("list")
+@json_option
+@click.pass_context
+def list_(ctx: click.Context, as_json: bool) -> None:
+    """List the games there are, as `games` alone does."""
+    _list(as_json or (ctx.parent is not None and ctx.parent.params["as_json"]))
+
+
+def _list(as_json: bool) -> None:
     from games import catalog
 
     facts: list[dict[str, Any]] = []

@@ -110,12 +110,12 @@ def open_app(
         async with Workbench(Path(db) if db else None) as workbench:
             app = PlaypenApp(workbench, setup, picker=picker, watch=watch, first=first)
             code = await app.run_async()
-            commands = [app.last.command(workbench.named_db)] if app.last else []
-            if (resume := await app.settle()) is not None:
-                commands.append(resume + (f" --db {workbench.named_db}" if workbench.named_db else ""))
-            return code or app.return_code or 0, commands
+            if app.unopened is not None:
+                raise app.unopened
+            said = [f"go on with: {app.last.command(workbench.named_db)}"] if app.last else []
+            return code or app.return_code or 0, [*said, *await app.settle()]
 
-    code, commands = asyncio.run(run())
-    for command in commands:
-        print(clean(f"go on with: {command}", None))
+    code, said = asyncio.run(run())
+    for sentence in said:
+        print(clean(sentence, None))
     return code

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from playpen_tui.cli.common import db_option, json_option, place, print_json, print_table
+from playpen_tui.plain_text import bare, short
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from evaluation.crossplay import Cell, Matrix
     from evaluation.intervals import Estimate
     from evaluation.ratings import Ratings
@@ -16,11 +19,24 @@ if TYPE_CHECKING:
     from store.records import OutcomeRow
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+NAME = 21
+"""Columns of a player's name, so that the table fits in 80; JSON has names in full."""
 
 
 def logged_name(player: str) -> str:
     """How the log calls this player: `bot` alone is the competent one, as for a seat."""
     return "bot:competent" if player == "bot" else player
+
+
+def called(players: Iterable[str]) -> dict[str, str]:
+    """Players by short names: without settings and paths, and without their kind where that is too long.
+
+    Names that would be alike stay as they are.
+    """
+    full = list(dict.fromkeys(players))
+    plain = [bare(name) for name in full]
+    brief = [name if len(name) <= NAME else short(name.partition(":")[2].rpartition("/")[2], NAME) for name in plain]
+    return dict(zip(full, next(names for names in (brief, plain, full) if len(set(names)) == len(full)), strict=True))
 
 
 @click.command()
@@ -156,11 +172,12 @@ def _print_ratings(found: Ratings, games: list[str], episodes: int) -> None:
         f"{found.comparisons:,} comparison{'' if found.comparisons == 1 else 's'}"
         f" on {found.clusters:,} instance{'' if found.clusters == 1 else 's'}"
     )
+    names = called(one.player for one in found.ratings)
     rows: list[tuple[object, ...]] = []
     for one in found.ratings:
         interval = "too few" if one.low is None or one.high is None else f"{one.low:.0f} to {one.high:.0f}"
         ahead = "" if one.ahead is None else f"{one.ahead:.0%}"
-        rows.append((one.player, f"{one.points:.0f}", interval, one.better, one.ties, one.worse, ahead))
+        rows.append((names[one.player], f"{one.points:.0f}", interval, one.better, one.ties, one.worse, ahead))
     print_table(("player", "points", "95% interval", "better", "ties", "worse", "above the next"), rows)
     if found.advantage is not None:
         print(f"the first seat is worth {found.advantage:+.0f} points")
@@ -177,8 +194,9 @@ def _rate(found: Estimate | None, scale: float = 100.0) -> str:
 
 def _print_matrix(table: Matrix) -> None:
     print(f"{table.game}: %played, %success, quality of those played, with 95% intervals (none below five)")
+    names = {**called(table.players), "": "–"}
     rows = [
-        (first, second or "–", cell.n, _rate(cell.played), _rate(cell.success), _rate(cell.quality, 1.0))
+        (names[first], names[second], cell.n, _rate(cell.played), _rate(cell.success), _rate(cell.quality, 1.0))
         for (first, second), cell in table.cells.items()
     ]
     heads = [*table.roles, *["" for _ in range(2 - len(table.roles))]]
@@ -187,7 +205,7 @@ def _print_matrix(table: Matrix) -> None:
         alone, mixed = table.self_play.get(player), table.cross_play.get(player)
         if alone is not None and mixed is not None:
             print(
-                f"{player}: with itself {_rate(alone.success)} % success (n {alone.n}),"
+                f"{names[player]}: with itself {_rate(alone.success)} % success (n {alone.n}),"
                 f" with others {_rate(mixed.success)} % (n {mixed.n})"
             )
     print()
@@ -195,6 +213,9 @@ def _print_matrix(table: Matrix) -> None:
 
 def _print_curve(frozen: str, curve: list[tuple[str, Cell]]) -> None:
     bars = "".join(BLOCKS[min(7, int(cell.success.value * 8))] for _, cell in curve)
-    print(f"beside {frozen}, on the instances that all have played: success {bars}")
-    rows = [(name, cell.n, _rate(cell.played), _rate(cell.success), _rate(cell.quality, 1.0)) for name, cell in curve]
+    names = called((frozen, *(name for name, _ in curve)))
+    print(f"beside {names[frozen]}, on the instances that all have played: success {bars}")
+    rows = [
+        (names[name], cell.n, _rate(cell.played), _rate(cell.success), _rate(cell.quality, 1.0)) for name, cell in curve
+    ]
     print_table(("player", "n", "played", "success", "quality"), rows)

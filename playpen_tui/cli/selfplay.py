@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -74,7 +75,11 @@ class Amount(click.FloatRange):
 @click.option("--resume", metavar="RUN", help="Go on with a run, or `last`, under its limits: every episode once.")
 @click.option("--timeout", type=Amount(0.01), help="Seconds for one reply [default: 300].")
 @click.option("--retries", type=click.IntRange(0, 20), help="Ask again after a passing failure [default: 2].")
-@click.option("--max-tokens", type=click.IntRange(1), help="Tokens that each player may use in all, in and out.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    help="Tokens that each player may use in all, in and out; replies under way at the end of them come on top.",
+)
 @click.option(
     "--max-cost", type=Amount(0, min_open=True), help="US dollars that each player may cost (prices: registry)."
 )
@@ -98,6 +103,9 @@ def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **a
         from playpen_tui.cli.play import open_app
         from playpen_tui.watching import Watch
 
+        if (finished := asyncio.run(_early(path, wish))) is not None:
+            print(finished)
+            ctx.exit(0)
         ctx.exit(open_app(path, watch=Watch(wish=wish)))
     ctx.exit(asyncio.run(_headless(path, wish, as_json)))
 
@@ -149,10 +157,26 @@ def wished(asked: dict[str, Any]) -> Wish:
     )
 
 
+async def _early(path: Path | None, wish: Wish) -> str | None:
+    """What is said instead of opening a screen, where there is nothing left to play. Raises UnknownRun, LogError."""
+    from playpen_tui.run_end import finished
+    from playpen_tui.workbench import Workbench
+
+    if wish.resume is None and not wish.record:
+        return None
+    async with Workbench(path) as bench:
+        log = await bench.log()
+        for notice in bench.new_notices():
+            print(f"note: {notice}", file=sys.stderr)
+        return None if wish.resume is None else finished(log.queries.run(wish.resume))
+
+
 async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
     """Play, with a line of progress on stderr. Returns the exit code."""
     from playpen_tui.loading import told
-    from playpen_tui.selfplay import budget, line, open_selfplay
+    from playpen_tui.plain_text import one_line
+    from playpen_tui.run_end import closing
+    from playpen_tui.selfplay import line, open_selfplay
     from playpen_tui.workbench import Workbench
 
     async with Workbench(path) as bench:
@@ -169,11 +193,6 @@ async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
         document = opened.document()
         if sys.stderr.isatty():
             print(file=sys.stderr)
-        go_on = f"playpen-tui selfplay --resume {opened.run_id}" + (f" --db {bench.named_db}" if bench.named_db else "")
-        left, spent = tally.planned - tally.done, opened.spent
-        if wish.resume:  # the log keeps the limits that the run began with
-            named = {name: value for name, value in wish.limits.items() if spent is None or name != spent.spent}
-            go_on += "".join(f" --{LIMITS[name].replace('_', '-')} {value}" for name, value in named.items())
         if as_json:
             print_json({**document, "db": str(bench.path), "interrupted": bool(interrupts)})
         else:
@@ -181,14 +200,11 @@ async def _headless(path: Path | None, wish: Wish, as_json: bool) -> int:
             for outcome, count in document["outcomes"].items():
                 print(f"  {outcome}: {count:,}")
             for kind, count in document["errors"].items():
-                print(f"  could not go on, {kind}: {count:,}")
-        if spent is not None:
-            words, option, above = budget(spent)
-            more = f"; {go_on} {option} N goes on, with N above {above}" if wish.record else ""
-            print(f"{words}; {left:,} of {tally.planned:,} are left{more}", file=sys.stderr)
-        elif left and wish.record:
-            print(f"{left:,} of {tally.planned:,} are not finished; go on with: {go_on}", file=sys.stderr)
-    return 130 if interrupts else 1 if left else 0
+                said = one_line(tally.said.get(kind, ""), 400)
+                print(f"  could not go on, {kind}: {count:,}" + (f" · {said}" if said else ""))
+        for sentence in closing(opened, bench.named_db):
+            print(sentence, file=sys.stderr)
+    return 130 if interrupts else 1 if tally.done < tally.planned else 0
 
 
 def _obey(opened: SelfPlay) -> list[int]:
@@ -212,14 +228,25 @@ def _obey(opened: SelfPlay) -> list[int]:
 
 async def _tell(opened: SelfPlay) -> None:
     """How far it is: a line that is written over on a terminal, else a line now and then."""
-    from playpen_tui.selfplay import line
+    from playpen_tui.selfplay import line, told
+    from playpen_tui.watching import headline
 
     terminal = sys.stderr.isatty()
-    told = monotonic()
+    since = monotonic()
     while True:
         if terminal:
-            print(f"\r{line(opened)[:118]:<118}", end="", file=sys.stderr, flush=True)
-        elif monotonic() - told >= 10:
-            told = monotonic()
+            width, run = _width(), opened.run_id[:10]
+            drawn = headline((f"self-play {run}", run, ""), *told(opened), width)
+            print(f"\r{drawn[:width]:<{width}}", end="", file=sys.stderr, flush=True)
+        elif monotonic() - since >= 10:
+            since = monotonic()
             print(line(opened), file=sys.stderr, flush=True)
         await asyncio.sleep(0.25)
+
+
+def _width() -> int:
+    """Cells of a line of the terminal, but for the last, behind which some begin a new line."""
+    try:
+        return max(1, os.get_terminal_size(sys.stderr.fileno()).columns - 1)
+    except OSError:
+        return 79

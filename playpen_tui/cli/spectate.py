@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import AsyncExitStack
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +17,12 @@ from playpen_tui.cli.selfplay import wished
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playpen_tui.programme import Item
-    from playpen_tui.watching import Watch, Watched
+    from playpen_tui.watching import Stand, Watch, Watched
+    from store.log import Log
+    from store.records import RunRow
+
+PATIENCE = 2.0
+"""Seconds that a run which is watched may take to begin."""
 
 
 @click.command()
@@ -63,7 +69,7 @@ def spectate(
         none = dict.fromkeys(("swap", "experiment", "per_instance", "protocol", "shard", "no_record"))
         watch = Watch(wish=wished({**none, **asked}))
     elif run is not None:
-        watch = Watch(run=latest(path) if run == "last" else run)
+        watch = Watch(run=_begun(path, latest(path) if run == "last" else run))
     else:
         watch = Watch(episodes=episodes_named[:8])
     if plain or as_json:
@@ -81,15 +87,13 @@ def _list(path: Path | None, plain: bool, as_json: bool) -> int:
         from playpen_tui.messages import Go
 
         return open_app(path, first=Go("stands"))
+    from datetime import UTC, datetime
+
     from playpen_tui.plain_text import plain as harmless
-    from playpen_tui.programme import NOTHING, programme
-    from playpen_tui.workbench import Workbench
+    from playpen_tui.programme import NOTHING, listed
 
-    async def read() -> list[Item]:
-        async with Workbench(path) as bench:
-            return await programme(bench)
-
-    items = asyncio.run(read())
+    with _reading(path) as log:
+        items = listed(log, datetime.now(UTC))
     if as_json:
         print(json.dumps([item.as_json() for item in items], ensure_ascii=False, indent=2))
         return 0
@@ -103,18 +107,50 @@ def _list(path: Path | None, plain: bool, as_json: bool) -> int:
     return 0
 
 
+def _reading(path: Path | None) -> Log:
+    """The log, to be read: brought up to date or made where it can be written, else as it is. Raises LogError."""
+    from store.errors import ReadOnly
+    from store.log import Log
+
+    try:
+        return Log.open(path)
+    except ReadOnly:
+        return Log.open(path, readonly=True)
+
+
 def latest(path: Path | None) -> str:
-    """The id of the self-play that began last. Raises UnknownRun, LogError."""
+    """The id of the self-play that began last; of one that never did where no other is there.
+
+    Raises UnknownRun, LogError.
+    """
     from store.errors import UnknownRun
     from store.log import Log
 
     with Log.open(path, readonly=True) as log:
-        runs = log.queries.runs(1, kind="self_play")
+        runs = log.queries.runs(100, kind="self_play")
     if not runs:
         raise UnknownRun(
             "there is no self-play in this log yet; `playpen-tui selfplay GAME --player PLAYER` begins one"
         )
-    return runs[0].id
+    return next((run for run in runs if _is_begun(run)), runs[0]).id
+
+
+def _is_begun(run: RunRow) -> bool:
+    return run.episodes > 0 or run.progress is not None
+
+
+def _begun(path: Path | None, wished: str) -> str:
+    """The id of a run of which something was played. Raises UnknownRun, also where it does not begin; LogError."""
+    from store.errors import UnknownRun
+
+    until = monotonic() + PATIENCE
+    with _reading(path) as log:
+        while not _is_begun(found := log.queries.run(wished)):
+            if monotonic() > until:
+                way = f": `playpen-tui selfplay --resume {found.id}` begins it" if found.kind == "self_play" else ""
+                raise UnknownRun(f"nothing was ever begun in run {found.id}, so there is nothing to watch{way}")
+            sleep(0.1)
+    return found.id
 
 
 def _refuse_early(path: Path | None, watch: Watch) -> None:
@@ -134,11 +170,15 @@ def _refuse_early(path: Path | None, watch: Watch) -> None:
 
 async def _lines(path: Path | None, watch: Watch, eyes: str | None, as_json: bool) -> int:
     """Print every turn as it comes. A run of another process is followed until it is over or dead."""
-    from playpen_tui.stands import FollowStand, LiveStand, ReplayStand, open_stand
+    from playpen_tui.stands import FollowStand, LiveStand, ReplayStand, of_run, open_stand, replayed
     from playpen_tui.workbench import Workbench
 
-    async with Workbench(path) as bench:
-        stand = await open_stand(bench, watch)
+    async with AsyncExitStack() as stack:
+        if watch.wish is not None:
+            stand: Stand = await open_stand(await stack.enter_async_context(Workbench(path)), watch)
+        else:
+            log = await stack.enter_async_context(await asyncio.to_thread(_reading, path))
+            stand = replayed(log, watch.episodes) if watch.run is None else of_run(log, watch.run)
         told: dict[str, int] = {}
 
         def changed(watched: Watched | None) -> None:

@@ -69,8 +69,9 @@ def train(ctx: click.Context, filters: Filters, as_json: bool, **asked: Any) -> 
     named = place(ctx, asked["from_db"])
     registry = Registry.load()
     if asked["resume"]:
+        _only_resumed(ctx)
         ctx.exit(outcome(follow(Path(asked["resume"])), asked["evaluate"], as_json))
-    lines = as_json or asked["plain"] or asked["dry_run"] or asked["evaluate"]
+    lines = as_json or asked["plain"] or asked["dry_run"]
     screen = not lines and sys.stdin.isatty() and sys.stdout.isatty()
     if screen and not asked["name"] and filters == Filters():
         from playpen_tui.beginning import Wish
@@ -108,8 +109,21 @@ def train(ctx: click.Context, filters: Filters, as_json: bool, **asked: Any) -> 
     if screen:
         from playpen_tui.messages import OpenTraining
 
-        ctx.exit(open_app(log.path, first=OpenTraining(begun.id)))
+        ctx.exit(open_app(log.path, first=OpenTraining(begun.id, evaluate=asked["evaluate"])))
     ctx.exit(outcome(follow(out, begun.process), asked["evaluate"], as_json))
+
+
+WITH_RESUME = {"resume", "from_db", "evaluate", "plain", "as_json"}
+
+
+def _only_resumed(ctx: click.Context) -> None:
+    """Raises click.UsageError for options that a training which goes on does not take."""
+    given = {name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    named = [param.opts[0] for param in ctx.command.params if param.name in given - WITH_RESUME]
+    if named:
+        raise click.UsageError(
+            f"--resume goes on as it was begun: leave out {', '.join(named)}, or begin a training of another --name"
+        )
 
 
 def _recipe(asked: Mapping[str, Any]) -> Any:
@@ -149,6 +163,8 @@ def _table(facts: Mapping[str, Any]) -> None:
     say(f"{facts['rows']:,} rows from {facts['used']:,} of the {facts['episodes']:,} episodes that fit")
     for speaker, counts in facts.get("speakers", {}).items():
         say(f"  {speaker}: {counts['turns']:,} trained turns ({counts['turns_share']:.0%}), {counts['rows']:,} rows")
+    if facts.get("general"):
+        say(f"  general data, against forgetting: {facts['general']:,} rows")
     for cell, rows in {**facts.get("cells", {}), **facts.get("kinds", {}), **facts.get("labels", {})}.items():
         say(f"  {cell}: {rows:,}")
     for why, number in facts["left_out"].items():

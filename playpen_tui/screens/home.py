@@ -101,6 +101,8 @@ class HomeScreen(Screen[None]):
             _Row("Go on" if n == 0 else "", Content(short(u.line, width - NAME - 4)), str(n + 1))
             for n, u in enumerate(overview.unfinished[:9])
         ]
+        if overview.more:
+            unfinished.append(_Row("", Content.styled(f"and {overview.more} more runs", "$secondary"), "s"))
         if unfinished:
             lines += [Content(""), *self._lines(unfinished, width)]
         recent = []
@@ -119,7 +121,8 @@ class HomeScreen(Screen[None]):
         if recent:
             lines += [Content(""), *self._lines(recent, width)]
         else:
-            lines += [Content(""), Content.styled(f"{'':<{NAME}}nothing played yet; enter starts a game", "$secondary")]
+            none = "no game has ended yet" if unfinished else "nothing played yet; enter starts a game"
+            lines += [Content(""), Content.styled(f"{'':<{NAME}}{none}", "$secondary")]
         self.query_one("#text", Static).update(Content("\n").join(lines))
 
     @staticmethod

@@ -75,7 +75,7 @@ class ReplyDialog(Waited[Decided]):
     ReplyDialog .reply Static { height: auto; }
     ReplyDialog .number { color: $accent; text-style: bold; }
     ReplyDialog #reply-keys { color: $secondary; margin: 0 0 1 0; }
-    .-wide ReplyDialog #replies, ReplyDialog.wide #replies { layout: horizontal; }
+    ReplyDialog.wide #replies { layout: horizontal; }
     ReplyDialog.wide .reply { width: 1fr; max-height: 18; }
     """
 

@@ -19,14 +19,11 @@ from textual.widgets import Static
 from games.engine import Role
 from players.base import Reply
 from players.choosing import Offer
-from players.human import HumanPlayer
 from playpen_tui.actions import bindings, of
 from playpen_tui.messages import Go, Look
 from playpen_tui.remarks import Remarks
-from playpen_tui.screens.consent import agreed
-from playpen_tui.screens.dialogs import Choose, in_columns
-from playpen_tui.screens.turns import TurnsScreen
-from playpen_tui.sitting import HUMAN, Setup, Sitting
+from playpen_tui.screens.dialogs import Choose
+from playpen_tui.screens.seated import SeatedScreen
 from playpen_tui.stands import FollowStand, LiveStand, ReplayStand
 from playpen_tui.text import clean, one_line
 from playpen_tui.transcript import as_text
@@ -46,11 +43,13 @@ ROOMY = 100
 """Columns from which the head says things at length."""
 CARD = (38, 9)
 """Columns and rows that a card needs to be read."""
-ALONE = ("pause", "stop_match", "seat", "choose", "bookmark", "copy")
+STEERING = ("pause", "go_on", "stop_match", "seat", "choose")
+"""Actions that change how a match of this process goes on."""
+ALONE = (*STEERING, "bookmark", "copy")
 """Actions that mean one match, which must be opened where there are several."""
 
 
-class SpectateScreen(TurnsScreen[None]):
+class SpectateScreen(SeatedScreen):
     """A stand, painted."""
 
     BINDINGS = bindings("spectate")
@@ -65,7 +64,6 @@ class SpectateScreen(TurnsScreen[None]):
         self._places = Places()
         self._shown: list[Watched] = []
         self._open: Watched | None = None
-        self._eyes: dict[str, str | None] = {}
         self._dirty: set[str] = set()
         self._stale = True
         self._held: dict[str, Watched] | None = None
@@ -73,6 +71,8 @@ class SpectateScreen(TurnsScreen[None]):
         self._ticks = 0
         self._grid = (0, 0, 0)
         self._unlisten = lambda: None
+        self._to_paint = False
+        self._could: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Head, cards and tickers, or the match that is opened; seats, writing line, keys."""
@@ -121,17 +121,30 @@ class SpectateScreen(TurnsScreen[None]):
         self._stale = True
         self._dirty |= {watched.key for watched in self._shown}
 
-    async def _tick(self) -> None:
+    def _tick(self) -> None:
         self._ticks += 1
         if not self.is_attached:
             return
+        self._take_back()
+        self._offer()
         if self._held is None:
-            await self._paint()
+            if not self._to_paint:
+                self._to_paint = True
+                self.call_later(self._paint)  # where keys have it painted, too: one painting after the other
         elif self._stale or self._ticks % 10 == 0:
             self._stale = False
             self._head()
 
+    def _offer(self) -> None:
+        """Let the footer say what can be done, when that has changed of itself: a match has ended, a run was killed."""
+        at = self._at
+        could = (self.stand.abilities, at and (at.key, at.over), self._rests)
+        if could != self._could:
+            self._could = could
+            self.refresh_bindings()
+
     async def _paint(self, everything: bool = False) -> None:
+        self._to_paint = False
         if self._held is None:
             offered = self.stand.offered()
             before = [watched.key for watched in self._shown]
@@ -245,55 +258,18 @@ class SpectateScreen(TurnsScreen[None]):
             self.show_marks()
         self.query_one(Seats).follow(watched.doing, watched.names)
         self._say_trouble(watched.error)
+        self._show_unheard(opened)
         await self._ask(opened)
-
-    async def _ask(self, watched: Watched) -> None:
-        """The writing line, when it is the turn of somebody who sits here."""
-        composer, sitting = self.query_one(Composer), self._sitting(watched)
-        if sitting is not None and sitting.waiting_for is not None and not watched.over:
-            if not composer.display:
-                await composer.ask(sitting.fields(), focus=not self.judging)
-        elif composer.display:
-            composer.display = False
-            self.query_one(Dialogue).focus()
-
-    @staticmethod
-    def _sitting(watched: Watched) -> Sitting | None:
-        """The table as one who sits there meets it."""
-        lane = watched.lane
-        if lane is None or not any(isinstance(player, HumanPlayer) for player in lane.seats.values()):
-            return None
-        return Sitting(Setup(lane.job.game.name, seats=dict(lane.job.seats)), lane.match, lane.seats)
 
     def _say_trouble(self, text: str) -> None:
         box = self.query_one("#trouble", Static)
         box.display = bool(text)
         put(box, Content(f"⊘ {one_line(text, 400)}" if text else ""))
 
-    def on_composer_changed(self, event: Composer.Changed) -> None:
-        """Say what would be wrong while it is being written."""
-        sitting = self._sitting(self._open) if self._open else None
-        composer = self.query_one(Composer)
-        if sitting is not None and composer.display:
-            missing = composer.missing is not None
-            composer.complain(() if missing else sitting.problems(composer.answers))
-
-    def on_composer_sent(self, event: Composer.Sent) -> None:
-        """Say what is written."""
-        sitting = self._sitting(self._open) if self._open else None
-        composer = self.query_one(Composer)
-        if sitting is None or not composer.display or sitting.waiting_for is None:
-            return
-        problems = sitting.say(event.answers)
-        composer.complain(problems)
-        if not problems:
-            composer.clear_answers()
-            composer.display = False
-            self.query_one(Dialogue).focus()
-
     def _zoom(self, watched: Watched | None) -> None:
         if self._open is not None and not self._seated(self._open):
             self._places.pinned.discard(self._open.key)
+        self._leave_line(watched)
         self._open = watched
         if watched is not None:
             self._places.pinned.add(watched.key)
@@ -301,11 +277,10 @@ class SpectateScreen(TurnsScreen[None]):
         self.query_one("#grid").display = self.query_one("#tickers").display = watched is None
         self.query_one("#nothing").display = False
         if watched is None:
-            self.query_one(Composer).display = False
             self._say_trouble("")
             self.set_focus(None)
         else:
-            self.query_one(Dialogue).focus()
+            self.set_focus(self.query_one(Dialogue))  # at once: the writing line may come next
         self._grid = (0, 0, 0)
         self.refresh_bindings()
         self.call_later(self._paint, True)
@@ -328,7 +303,7 @@ class SpectateScreen(TurnsScreen[None]):
 
     def _judge_eyes(self, watched: Watched) -> Role | None:
         """Whoever only looks on may know everything; whoever sits at the table, what their seat knows."""
-        sitting = None if watched.over else self._sitting(watched)
+        sitting = self._sitting(watched)
         return None if sitting is None else sitting.viewer()
 
     def turns_left(self) -> None:
@@ -361,31 +336,54 @@ class SpectateScreen(TurnsScreen[None]):
     # keys
 
     def on_key(self, event: events.Key) -> None:
-        """Digits open a match; keys that mean one match say so where several are shown."""
-        if event.character and event.character.isdigit() and not isinstance(self.focused, Composer):
+        """Digits open a match; keys that cannot do now what they do otherwise say why."""
+        if self._typed(event):
+            event.stop()
+        elif event.character and event.character.isdigit() and not isinstance(self.focused, Composer):
             place = int(event.character) - 1
             if 0 <= place < len(self._shown) and not self._composing:
                 event.stop()
                 self._zoom(self._shown[place])
-        elif self._at is None and self._shown and not self._composing:
-            keys = [action.keys.split(",") for action in of("spectate") if action.name in ALONE]
-            if any(event.key in some for some in keys):
+        elif self._shown and not self._composing:
+            names = {action.name for action in of("spectate") if event.key in action.keys.split(",")}
+            if why := self._why_not(names):
                 event.stop()
-                self.notify("open a match first, with its number", markup=False, timeout=3)
+                self.notify(why, markup=False, timeout=3)
+
+    def _why_not(self, names: set[str]) -> str:
+        """Why these actions of one key do nothing now; nothing where one does, or none would."""
+        steering, at = bool(names.intersection(STEERING)), self._at
+        if steering and isinstance(self.stand, FollowStand):
+            still = "resume" in self.stand.abilities
+            return "this run stands still; r goes on with it here" if still else "another process plays this run"
+        if steering and self._ended:
+            return "this match is over"
+        alone = names.intersection(ALONE) and at is None and not isinstance(self.stand, ReplayStand)
+        return "open a match first, with its number" if alone else ""
 
     @property
-    def _composing(self) -> bool:
-        return bool(self.query_one(Composer).display)
+    def _ended(self) -> bool:
+        """Whether keys mean a match of this process that is over."""
+        return isinstance(self.stand, LiveStand) and self._at is not None and self._at.over
+
+    @property
+    def _rests(self) -> bool:
+        """Whether what keys mean is paused."""
+        if isinstance(self.stand, ReplayStand):
+            return not any(one.running for one in ([self._at] if self._at else self._shown))
+        return self._at is not None and self._at.state == "held"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer only what can be done with this stand, and with so many matches on it."""
         if self.judging and action not in ("eyes", "step", "step_back", "to_start", "to_end", "choose", "copy"):
             return False
         replay = isinstance(self.stand, ReplayStand)
-        if action in ALONE and self._at is None and not (replay and action == "pause"):
+        if action in ALONE and self._at is None and not (replay and action in ("pause", "go_on")):
             return False
-        if action == "pause":
-            return bool(self.stand.abilities & {"hold", "step"})
+        if action in STEERING and self._ended:
+            return False
+        if action in ("pause", "go_on"):
+            return bool(self.stand.abilities & {"hold", "step"}) and self._rests == (action == "go_on")
         if action == "interrupt":
             return isinstance(self.stand, LiveStand) and not self.stand.finished
         needs = {"stop_match": "stop", "seat": "seat", "choose": "seat", "bookmark": "bookmark", "resume": "resume"}
@@ -438,7 +436,7 @@ class SpectateScreen(TurnsScreen[None]):
         """Stop this match, once it was asked."""
         if isinstance(self.stand, LiveStand) and (watched := self._at):
             text = "Stop this match? It stays in the log as it stands, and can be resumed with its run."
-            answer = await self.app.push_screen_wait(Choose(text, [("no", "let it go on"), ("yes", "stop it")]))
+            answer = await self._put(watched, Choose(text, [("no", "let it go on"), ("yes", "stop it")]))
             if answer == "yes":
                 self.stand.stop(watched)
 
@@ -454,55 +452,6 @@ class SpectateScreen(TurnsScreen[None]):
             self.notify("bookmarked" if on else "the bookmark is off", markup=False, timeout=2)
             self._view(watched).bookmarked = watched.bookmarked
             self.call_later(self._paint, True)
-
-    @work(group="ask", exclusive=True, exit_on_error=False)
-    async def action_seat(self) -> None:
-        """Take a seat in mid-game, for yourself or another player, or hand it back; the match waits meanwhile."""
-        stand, watched = self.stand, self._at
-        if not isinstance(stand, LiveStand) or watched is None or watched.over:
-            return
-        waits = stand.wait(watched)
-        try:
-            await self._change_hands(stand, watched)
-        finally:
-            if waits:
-                stand.go_on(watched)
-
-    async def _change_hands(self, stand: LiveStand, watched: Watched) -> None:
-        back = [(f"back:{role}", f"hand {role} back to who sat there") for role in stand.taken(watched)]
-        roles = [
-            (f"take:{role}", f"{role}, where {'you sit' if who == 'you' else f'{who} sits'}")
-            for role in watched.match.game.roles
-            for who in (watched.names.get(role, "–"),)
-        ]
-        answer = await self.app.push_screen_wait(Choose("Which seat?", [*back, *roles]))
-        if answer is None:
-            return
-        verb, _, role = answer.partition(":")
-        if verb == "back":
-            stand.hand_back(watched, role)
-            self._zoom(watched)
-            return
-        people = [(HUMAN, "you, here and now")]
-        others = in_columns([one for one in await self.bench.partners() if one[0] != HUMAN])
-        spec = await self.app.push_screen_wait(Choose(f"Who takes {one_line(role)}?", [*people, *others]))
-        if spec is None or (spec == HUMAN and not await self._may_record()):
-            return
-        if watched.over:
-            self.notify("the match was over before the seat changed hands", markup=False)
-            return
-        try:
-            await stand.seat(watched, role, spec)
-        except expected() as error:
-            self.notify(one_line(str(error), 400), severity="error", timeout=10, markup=False)
-            return
-        self._eyes[watched.key] = role if spec == HUMAN else self._eyes.get(watched.key)
-        self._zoom(watched)
-
-    async def _may_record(self) -> bool:
-        """Whoever takes a seat of a recorded match is asked first, as anywhere."""
-        sorry = "without your consent you cannot sit at a match that is recorded"
-        return await agreed(self.app, self.bench.people, sorry)
 
     def _replays(self) -> Sequence[tuple[ReplayStand, Watched]]:
         if not isinstance(self.stand, ReplayStand):
@@ -540,6 +489,10 @@ class SpectateScreen(TurnsScreen[None]):
             self.stand.hold(live)
         for stand, watched in self._replays():
             stand.pause(watched)
+
+    def action_go_on(self) -> None:
+        """Let it go on."""
+        self.action_pause()
 
     def action_faster(self) -> None:
         """Twice the pace."""
@@ -583,14 +536,13 @@ class SpectateScreen(TurnsScreen[None]):
 
     @work(group="ask", exclusive=True, exit_on_error=False)
     async def action_away(self) -> None:
-        """Leave; seats that were taken are handed back."""
+        """Leave, once it was asked; seats that were taken are handed back."""
         stand = self.stand
         if isinstance(stand, LiveStand):
-            for watched in stand.offered():
-                for role in stand.taken(watched):
-                    stand.hand_back(watched, role)
             if not stand.finished:
                 text = "The run goes on while you do something else here; Home brings you back to it."
+                if any(stand.taken(watched) for watched in stand.offered() if not watched.over):
+                    text += " Seats that changed hands are handed back."
                 answers = [
                     ("on", "let it go on"),
                     ("finish", "let matches under way end, then stop"),
@@ -603,4 +555,7 @@ class SpectateScreen(TurnsScreen[None]):
                     stand.played.scheduler.finish()
                 elif answer == "stop":
                     stand.played.scheduler.stop()
+            for watched in stand.offered():
+                for role in stand.taken(watched):
+                    stand.hand_back(watched, role)
         self.app.post_message(Go("back" if self._over else "home"))

@@ -169,6 +169,9 @@ class StandsScreen(Screen[None]):
         elif event.key == "backspace" and self._filter is not None:
             event.stop()
             self._narrow(self._filter[:-1])
+        elif event.key == "ctrl+u" and self._filter is not None:
+            event.stop()
+            self._narrow("")
 
     def action_filter(self) -> None:
         """Show the line that filters."""
@@ -193,7 +196,10 @@ class StandsScreen(Screen[None]):
 
     def action_open(self) -> None:
         """Into the stands."""
-        if (item := self.chosen) is not None:
+        if (item := self.chosen) is not None and item.state == "not begun":
+            way = f"; `playpen-tui selfplay --resume {item.id}` begins it"
+            self.notify(f"nothing was ever begun in this run, so there is nothing to watch{way}", markup=False)
+        elif item is not None:
             self.app.post_message(Look(item.watch, over=True))
 
     def action_back(self) -> None:

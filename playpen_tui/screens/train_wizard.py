@@ -179,7 +179,7 @@ class TrainwizardScreen(Telling):
             launch.free_name(name, self.bench.registry, self.wish.learner)
         except ValueError as error:
             return one_line(str(error), 160)
-        if (self.wish.out / "job.json").exists():
+        if launch.taken(self.wish.out):
             return f"there is a training in {one_line(str(self.wish.out), 120)} already; take another name or folder"
         return ""
 
@@ -301,6 +301,8 @@ def table(told: Mapping[str, Any], width: int) -> list[Content]:
     for speaker, counts in facts.get("speakers", {}).items():
         text = f"{counts['turns']:,} trained turns ({counts['turns_share']:.0%}), {counts['rows']:,} rows"
         lines.append(Content(f"  {one_line(speaker, 20):<10} {text}"))
+    if facts.get("general"):
+        lines.append(Content(f"  {'general':<10} {facts['general']:,} rows, against forgetting"))
     cells = {**facts.get("cells", {}), **facts.get("kinds", {}), **facts.get("labels", {})}
     most, room = max(cells.values(), default=1), max(12, min(34, width - 24))
     for cell, rows in cells.items():

@@ -23,7 +23,8 @@ from playpen_tui.screens.dialogs import Choose, TextDialog
 from playpen_tui.screens.faults import Telling
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
-from playpen_tui.trainings import GOING, WORDS, Sight, Tile, Watcher
+from playpen_tui.training_tiles import Tile, tiles
+from playpen_tui.trainings import GOING, WORDS, Sight, Watcher
 from playpen_tui.watching import Watch
 from playpen_tui.widgets.chart import number
 from playpen_tui.widgets.charts import Charts
@@ -58,10 +59,12 @@ class TrainingScreen(Telling):
     BINDINGS = bindings("training")
     CSS_PATH = "training.tcss"
 
-    def __init__(self, bench: Workbench, training: str) -> None:
+    def __init__(self, bench: Workbench, training: str, evaluate: int | None = None) -> None:
         super().__init__()
         self.bench = bench
         self.training = training
+        self._evaluate = evaluate
+        """Instances that base and result play when it has ended; None where nobody asked for it."""
         self.sight: Sight | None = None
         self._watcher: Watcher | None = None
         self._lines: list[_Line] = []
@@ -77,6 +80,7 @@ class TrainingScreen(Telling):
         yield Static("", id="tiles")
         yield Static("", id="hint")
         with Container(id="room"):
+            yield Static("", id="before")
             yield Charts(id="charts")
             yield Side(id="side")
         yield Static("", id="line")
@@ -106,6 +110,9 @@ class TrainingScreen(Telling):
                 settled, self._settled = self._settled == stands, stands  # weights are read whole, so not at every look
                 if not settled and (name := await asyncio.to_thread(trainings.settle, row, self.bench.registry)):
                     self.notify(f"{one_line(name, 60)} is a player now; e compares it with its base", markup=False)
+                if settled and row.state == "done" and self._evaluate is not None:
+                    self.app.post_message(Evaluate(self.training, self._evaluate))
+                    self._evaluate = None
                 trouble = ""
             except (ValueError, OSError, *expected()) as error:
                 if str(error) != trouble:
@@ -136,8 +143,9 @@ class TrainingScreen(Telling):
         row = sight.row
         name, base = one_line(trainings.name_of(row), 60), one_line(row.base, 60)
         put(self.query_one("#title", Static), Content(f"{name} · {row.method.upper()} on {base}"), layout=False)
-        put(self.query_one("#tiles", Static), drawn(trainings.tiles(sight, number), width))
+        put(self.query_one("#tiles", Static), drawn(tiles(sight, number), width))
         self._say_hint(sight)
+        self._say_before(sight)
         self.charts.show({name: [curve] for name, curve in sight.curves.items()})
         self._fill(sight)
         self._say_line()
@@ -156,6 +164,16 @@ class TrainingScreen(Telling):
             lines.append(Content.styled("evaluation  ", "$secondary") + Content(one_line(sight.playing, 200)))
         box.set_class(bool(lines), "on")
         put(box, Content("\n").join(lines))
+
+    def _say_before(self, sight: Sight) -> None:
+        """Where no step has been taken yet, what is known before it, in place of the curves."""
+        lines = sight.preflight.lines if sight.preflight is not None else ()
+        nothing = all(curve.last < 1 for curve in sight.curves.values())
+        self.set_class(bool(lines) and nothing, "-before")
+        if lines and nothing:
+            head = Content.styled("before the first step", "bold $accent")
+            head += Content.styled("   i all of it", "$secondary")
+            put(self.query_one("#before", Static), Content("\n").join([head, *map(Content, map(one_line, lines))]))
 
     def _say_line(self) -> None:
         charts = self.charts
@@ -335,6 +353,11 @@ class TrainingScreen(Telling):
             words = "\n".join(self.sight.words) or "its process has printed nothing, or its folder is not here"
             self.app.push_screen(TextDialog("What its process printed", words))
 
+    def action_preflight(self) -> None:
+        """What was known before the first step."""
+        if self.sight is not None and self.sight.preflight is not None:
+            self.app.push_screen(TextDialog("Before the first step", "\n".join(self.sight.preflight.lines)))
+
     def action_overlay(self) -> None:
         """Beside another training."""
         self.app.post_message(Overlay(self.training))
@@ -379,6 +402,7 @@ class TrainingScreen(Telling):
             "kill": lambda: now in GOING,
             "resume": lambda: now in ("stopped", "crashed", "failed", "diverged"),
             "evaluate": lambda: now == "done" or (now == "stopped" and self._came_out),
+            "preflight": lambda: self.sight is not None and self.sight.preflight is not None,
             "watch": lambda: bool(self.episode),
             "read": lambda: bool(self.episode),
             "filter": lambda: not self._filtering,
@@ -419,9 +443,8 @@ def _side(sight: Sight, room: int) -> list[_Line]:
         gone = "" if saved.there else "   removed"
         lines.append(_Line(Content(f"  step {saved.step:,}") + Content.styled(gone, "$secondary")))
         lines += games.pop(saved.step, [])
-    for step in sorted(games, key=lambda step: -1 if step is None else step, reverse=True):
-        lines.append(_head("played in training" if step is None else f"played by checkpoint {step:,}"))
-        lines += games[step]
+    if None in games:
+        lines += [_head("played in training"), *games[None]]
     if sight.now in ("crashed", "failed", "diverged"):
         return [*said[1:], *([_Line(Content(""))] if said else []), *lines]
     return [*lines, *said]

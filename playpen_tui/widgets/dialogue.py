@@ -6,6 +6,7 @@ at the end. Tokens arrive by `stream`, are kept, and are painted at most ten tim
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
@@ -93,6 +94,8 @@ class Dialogue(TurnCursor):
         self._following = True
         self._story = ""
         self._waiting: tuple[list[Entry], dict[Role, str], frozenset[Role]] | None = None
+        self._one = asyncio.Lock()
+        """What is mounted is known only when nobody else mounts."""
 
     def compose(self) -> ComposeResult:
         """A note about older turns, and the line being written."""
@@ -109,8 +112,14 @@ class Dialogue(TurnCursor):
         """Bring the scroll up to these entries: appends what is new, redraws what has changed.
 
         `story` says whose dialogue this is, through whose eyes. While it stays the same, nothing above the reader's
-        eyes is redrawn or taken away: that waits until they are back at the end.
+        eyes is redrawn or taken away: that waits until they are back at the end. Calls wait for each other.
         """
+        async with self._one:
+            await self._bring(entries, names, mine, story)
+
+    async def _bring(
+        self, entries: Sequence[Entry], names: Mapping[Role, str], mine: frozenset[Role], story: str
+    ) -> None:
         same = story == self._story and bool(self._shown and entries) and entries[-1].ply >= self._shown[-1].ply
         reading = same and not self._following
         if story != self._story:
@@ -183,7 +192,7 @@ class Dialogue(TurnCursor):
                 self.scroll_to_widget(found[1], animate=False, immediate=True)
 
     def stream(self, role: Role, text: str, note: str = "") -> None:
-        """Show this as what `role` is writing; painted soon."""
+        """Show this as what `role` is writing, or has said where a note says what it waits for; painted soon."""
         self._live = (role, text, note)
         self._stale = True
 
@@ -229,6 +238,6 @@ class Dialogue(TurnCursor):
         live.set_class(self._live is None, "idle")
         if self._live is not None:
             role, text, note = self._live
-            content = Content(clean(text) + "▏") + Content.styled(f"  {note}" if note else "", "$secondary")
+            content = Content(clean(text)) + (Content.styled(f"  {note}", "$secondary") if note else Content("▏"))
             live.say(self._names.get(role, role), self._width, content)
             self._follow()

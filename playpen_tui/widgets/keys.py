@@ -1,10 +1,20 @@
-"""The line of keys at the foot of a screen."""
+"""The line of keys at the foot of a screen.
+
+In a narrow terminal the last keys are left out, help and the palette stay: these lead to all others.
+"""
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer
+
+KEPT = ("help", "command_palette")
+"""Actions whose keys stay."""
+AROUND = 3
+"""Cells around the words of a key."""
 
 
 class KeyLine(Footer):
@@ -22,7 +32,21 @@ class KeyLine(Footer):
         """As the library does, and what it was made from."""
         if self._bindings_ready:
             self._drawn = self._wanted()
-        yield from super().compose()
+        keys = list(super().compose())
+        self._fit(keys)
+        yield from keys
+
+    def on_resize(self) -> None:
+        """More keys, or fewer."""
+        self._fit(list(self.children))
+
+    def _fit(self, keys: list[Widget]) -> None:
+        """Show those keys only that stand there whole."""
+        room = self.app.size.width
+        for key in sorted(keys, key=lambda key: getattr(key, "action", "") not in KEPT):
+            room -= sum(cell_len(getattr(key, part, "")) for part in ("key_display", "description")) + AROUND
+            key.display = room >= 0
+            room = room if key.display else -1
 
     def bindings_changed(self, screen: Screen[object]) -> None:
         """Something may be pressed now, or not any more."""

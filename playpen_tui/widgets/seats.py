@@ -11,21 +11,31 @@ from textual.widgets import Static
 from games.engine import Role
 from players.base import Event
 from playpen_tui.doing import Doing, SeatState
-from playpen_tui.text import one_line
+from playpen_tui.text import named, one_line
 from playpen_tui.widgets.put import put
 
+NAME = 24
+"""Columns of a name, at most."""
+LEAST = 6
+"""Columns of a name, at least."""
 
-def seat_line(role: Role, name: str, state: SeatState, now: float) -> Content:
-    """A seat in words: role, who sits there, assisted or not, and what they are doing."""
+
+def seat_line(role: Role, name: str, state: SeatState, now: float, most: int = NAME, *, speed: bool = True) -> Content:
+    """A seat in words: role, who sits there in at most so many columns, assisted or not, and what they are doing."""
     parts = [
-        Content.styled(f"{one_line(role)} ", "$secondary"),
-        Content.styled(one_line(name, 24), "$foreground"),
+        Content.styled(one_line(role) + (" " if most else ""), "$secondary"),
+        Content.styled(named(name, most) if most else "", "$foreground"),
         Content.styled(" assisted" if state.assisted else "", "$accent"),
         Content.styled(
-            f" · {state.words(now)}" + (f", {one_line(state.note, 60)}" if state.note else ""), "$secondary"
+            f" · {state.words(now, speed)}" + (f", {one_line(state.note, 60)}" if state.note else ""), "$secondary"
         ),
     ]
     return Content("").join(parts)
+
+
+def seat_in(role: Role, name: str, state: SeatState, now: float, width: int) -> Content:
+    """The same in so many columns: it is the name that is shortened."""
+    return seat_line(role, name, state, now, max(LEAST, width - 1 - seat_line(role, "", state, now, 0).cell_length))
 
 
 class Seats(Static):
@@ -82,7 +92,20 @@ class Seats(Static):
         if self.busy:
             self._draw()
 
+    def on_resize(self) -> None:
+        """Names are shortened for this width."""
+        self._draw()
+
     def _draw(self) -> None:
-        now = self._doing.clock()
-        parts = [seat_line(role, name, self._doing.of(role), now) for role, name in self._names.items()]
-        put(self, Content("   ").join(parts), layout=False)
+        now, room = self._doing.clock(), self.size.width or None
+
+        def drawn(most: int, speed: bool) -> Content:
+            states = ((role, name, self._doing.of(role)) for role, name in self._names.items())
+            return Content("   ").join([seat_line(*one, now, most, speed=speed) for one in states])
+
+        # speeds give way first, then ends of names; where that is not enough, names are worth more than what is cut
+        tries = (
+            drawn(most, speed) for most, speed in [(NAME, True), *((n, False) for n in range(NAME, LEAST - 1, -1))]
+        )
+        line = next((one for one in tries if room is None or one.cell_length <= room), None)
+        put(self, drawn(NAME, False) if line is None else line, layout=False)

@@ -110,6 +110,8 @@ def test_start_up_imports_nothing_heavy() -> None:
 
 def test_games_as_json_has_what_others_lean_on() -> None:
     found = CliRunner().invoke(cli, ["games", "--json"])
+    for alike in (["games", "list", "--json"], ["games", "--json", "list"]):
+        assert CliRunner().invoke(cli, alike).stdout == found.stdout
     games = {game["name"]: game for game in json.loads(found.stdout)["games"]}
     assert set(games) == {"taboo", "wordle", "wordle_withclue", "wordle_withcritic", "referencegame"}
     for game in games.values():

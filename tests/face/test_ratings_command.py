@@ -7,10 +7,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from evaluation.ratings import Ratings
+from evaluation.ratings import Rating, Ratings
 from playpen_tui.cli import cli
 from playpen_tui.cli.errors import sentence
-from playpen_tui.cli.ratings import _print_ratings
+from playpen_tui.cli.ratings import _print_ratings, called
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,19 @@ def test_bot_alone_is_the_competent_one(log):
 def test_one_comparison_is_not_several(capsys):
     _print_ratings(Ratings((), None, 0.0, 1, 1, ()), ["wordle"], 1)
     assert capsys.readouterr().out.startswith("1 episode of wordle: 1 comparison on 1 instance\n")
+
+
+def test_a_path_to_weights_does_not_widen_the_table(capsys):
+    names = ("transformers:/somewhere/far/away/models/SmolLM2-135M-Instruct?temperature=0", "bot:competent")
+    rated = tuple(Rating(name, 1063.0, 950.0, 1420.0, 9, 3, 3, 3, 0.5) for name in names)
+    _print_ratings(Ratings(rated, None, 0.0, 18, 9, ()), ["taboo"], 18)
+    told = capsys.readouterr().out.split("\n")
+    assert all(len(line) <= 80 for line in told) and told[2].startswith("SmolLM2-135M-Instruct  "), told
+
+
+def test_short_names_stay_apart():
+    cold, warm = "transformers:/models/smollm2?temperature=0", "transformers:/models/smollm2?temperature=1"
+    assert called([cold, "bot"]) == {cold: "transformers:smollm2", "bot": "bot"}
+    assert called([cold, warm]) == {cold: cold, warm: warm}
+    base, tuned = "transformers:/models/SmolLM2-135M-Instruct-base", "transformers:/models/SmolLM2-135M-Instruct-tuned"
+    assert called([base, tuned]) == {name: name.replace("/models/", "") for name in (base, tuned)}

@@ -11,12 +11,18 @@ import sys
 import pytest
 from click.testing import CliRunner, Result
 
+from players.plan import Plan
+from players.scheduler import Tally
 from playpen_tui import selfplay
 from playpen_tui.cli import cli
+from playpen_tui.cli import selfplay as command
 from playpen_tui.overview import overview
+from playpen_tui.run_end import closing
 from playpen_tui.selfplay import told
 from playpen_tui.sitting import Setup
 from playpen_tui.stands import FollowStand
+from playpen_tui.workbench import Workbench
+from store.errors import Damaged, DiskFull
 from store.log import Log
 
 CALL = 15
@@ -210,8 +216,95 @@ def test_rates_are_numbers_that_people_read(rate, words):
         class scheduler:
             @staticmethod
             def count():
-                from players.scheduler import Tally
-
                 return Tally(planned=10**6, done=round(rate * 1000), seconds=1000.0)
 
     assert words in told(Opened())[1]
+
+
+def test_a_run_that_cannot_begin_leaves_none_behind(tmp_path):
+    run("taboo", "--player", "bot", "--episodes", "1")
+    (tmp_path / "no.gguf").write_text("no weights")
+    assert "is not a GGUF file" in refused("taboo", "--player", f"llamacpp:{tmp_path / 'no.gguf'}", "--episodes", "1")
+    with Log.open(None, readonly=True) as log:
+        assert len(log.queries.runs()) == 1
+
+
+def test_a_seat_that_cannot_be_assisted_is_refused_before_anything_is_played(tmp_path):
+    weights = f"transformers:{tmp_path / 'weights.gguf'}"
+    for words in ((weights, "--assist"), (f"{weights}?assist=on",)):
+        said = refused("taboo", "--player", *words, "--episodes", "1")
+        assert "transformers keeps no grammar here" in said and "leave that out" in said
+    assert "no grammar" not in refused("taboo", "--player", f"{weights}?assist=off", "--assist", "--episodes", "1")
+
+
+def test_matches_that_all_fail_alike_end_the_run_and_lines_say_why(server, seats):
+    server.scripts["m"] = lambda reply: reply.error(400, "no such setting here")
+    words = ["selfplay", "taboo", *seats, "--episodes", "30", "--concurrency", "2", "--plain"]
+    found = CliRunner().invoke(cli, words)
+    assert found.exit_code == 1 and "could not go on, rejected: " in found.stdout
+    assert found.stdout.count("no such setting here") == 1
+    assert "all failed for the same reason, so no more were begun: " in found.stderr
+    assert "30 of 30 are not finished; go on with: playpen-tui selfplay --resume" in found.stderr
+    with Log.open(None, readonly=True) as log:
+        assert 8 <= log.queries.counts().episodes <= 10
+
+
+def test_matches_aborted_for_their_form_are_explained(server, seats):
+    server.scripts["m"] = lambda reply: reply.say("no form")
+    found = run("taboo", *seats, "--episodes", "4")
+    assert found.exit_code == 0 and json.loads(found.stdout)["outcomes"] == {"aborted": 4}
+    assert "4 of 4 were aborted: a model that is not assisted must keep the form" in found.stderr
+    assert "--assist helps" in found.stderr
+    words = ("taboo", "--player", "bot:random", "--episodes", "2")
+    assert "--assist" not in run(*words).stderr
+
+
+def test_a_finished_run_is_not_resumed_but_said_to_be_finished(monkeypatch):
+    document = json.loads(run("taboo", "--player", "bot", "--episodes", "2").stdout)
+    again = run("--resume", document["run"])
+    assert again.exit_code == 0 and "was finished already: nothing of it was left to play" in again.stderr
+    opened = []
+    monkeypatch.setattr("playpen_tui.cli.play.open_app", lambda *some, **more: opened.append(more) or 0)
+    monkeypatch.setattr(command, "sys", Terminal())
+    found = CliRunner().invoke(cli, ["selfplay", "--resume", document["run"]])
+    assert found.exit_code == 0 and not opened
+    assert "is finished: all 2 were played" in found.stdout and "spectate --run" in found.stdout
+    assert CliRunner().invoke(cli, ["selfplay", "taboo", "--player", "bot"]).exit_code == 0 and opened
+
+
+class Terminal:
+    """What the command sees of a terminal."""
+
+    stdin = stdout = stderr = type("Stream", (), {"isatty": lambda self: True})()
+
+
+def test_a_line_of_progress_has_the_width_of_the_terminal(monkeypatch):
+    monkeypatch.setattr(command.sys, "stderr", type("Stream", (), {"fileno": lambda self: 2})())
+    monkeypatch.setattr(command.os, "get_terminal_size", lambda at: os.terminal_size((60, 20)))
+    assert command._width() == 59
+
+
+@pytest.mark.parametrize(("fault", "said"), [(DiskFull, "disk full"), (Damaged, "log not written")])
+async def test_why_the_log_could_not_be_written_stays_with_the_run(tmp_path, monkeypatch, fault, said):
+    async with Workbench(tmp_path / "e.sqlite") as bench:
+        opened = await selfplay.open_selfplay(bench, selfplay.Wish(Plan(("taboo",), ("bot",), episodes=2)))
+
+        async def begin(*some):
+            raise fault("no more of this")
+
+        monkeypatch.setattr(opened.scheduler._recorder, "begin", begin)
+        with pytest.raises(fault):
+            await opened.run()
+        assert opened.reason == said and "no more of this" in closing(opened)
+        assert "running" not in selfplay.line(opened)
+
+
+def test_a_run_that_drains_says_so_and_one_that_is_over_has_no_end_to_come():
+    class Opened:
+        class scheduler:
+            tally = Tally(planned=100, done=10, running=4, seconds=10.0, draining=True)
+            count = classmethod(lambda cls: cls.tally)
+
+    assert told(Opened()) == (["10 of 100 done", "4 running", "0 failed"], ["1/s", "ETA 4 s", "no more begin"])
+    Opened.scheduler.tally = Tally(planned=100, done=14, seconds=14.0, draining=True, over=True)
+    assert told(Opened()) == (["14 of 100 done", "0 failed"], ["1/s"])

@@ -77,6 +77,14 @@ def test_what_is_wrong_is_not_said_and_what_is_right_is_said_with_its_tag():
     assert sitting.humans["describer"].forget() == 1
 
 
+def test_who_has_spoken_is_not_asked_again_before_the_match_goes_on():
+    sitting = table(describer="human", guesser="bot")
+    assert sitting.say({"clue": "a house of paper"}) == ()
+    assert sitting.unheard == ("describer", "CLUE: a house of paper")
+    assert sitting.waiting_for is None and sitting.fields() == ()
+    assert sitting.say({"clue": "another"}) == ("it is not your turn",)
+
+
 async def test_playing_records_each_turn_before_the_next_and_once_the_result():
     sitting = table(describer="human", guesser="bot")
     book = sitting.recorder = Book()

@@ -205,3 +205,11 @@ def test_silence_is_counted_from_now():
     moment = datetime.now(UTC) - timedelta(seconds=30)
     assert 29 < (terminals._since(moment.isoformat()) or 0) < 60
     assert terminals._since(None) is None
+
+
+async def test_each_open_table_has_a_run_of_its_own(path):
+    """Two tables of one process in one run would say of the one that was left that somebody is there."""
+    async with Workbench(path) as bench:
+        await bench.people.give_consent("local")
+        runs = [(await bench.deal(setup)).place.run for setup in (TABLE, TABLE, Setup("taboo", record=True))]
+        assert len(set(runs[:2])) == 2 and runs[2] == runs[1]

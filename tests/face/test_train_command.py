@@ -10,10 +10,18 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from games import catalog
+from players import weights
 from playpen_tui import evaluating
 from playpen_tui.cli import cli
+from playpen_tui.cli.train import train
+from store import datasets
+from store.filters import Filters
 from store.log import Log
 from store.trace import Trace
+from training import launch, recipe
+from training.options import OPTIONS
+from training.tokens import Template
 
 WAY = ("played by", "is with these settings", "trained in", "trained on", "rows", "made of", "said in")
 
@@ -49,6 +57,19 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(log):
         assert db.execute("SELECT count(*) FROM datasets").fetchone() == (0,)
 
 
+def test_general_data_is_in_the_table(log, tmp_path):
+    talk = {"messages": [{"role": "user", "content": "say yes"}, {"role": "assistant", "content": "yes"}]}
+    (tmp_path / "general.jsonl").write_text("\n".join([json.dumps(talk)] * 20))
+    (tmp_path / "r.toml").write_text('method = "sft"\n[rehearsal]\npath = "general.jsonl"\nshare = 0.2\n')
+    told = run(log, "--name", "x", "--recipe", "r.toml", "--dry-run").stderr
+    assert "60 rows from" in told and "general data, against forgetting: 12 rows" in told
+
+
+def test_every_option_that_a_card_writes_is_one_of_train():
+    known = {option for parameter in train.params for option in parameter.opts}
+    assert {*OPTIONS.values(), "--where", "--method", "--model", "--name", "--recipe", "--from-db"} <= known
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
@@ -62,6 +83,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(log):
         (["--name", "x", "--model", "nobody"], 2, "no player 'nobody'"),
         (["--name", "x", "--model", "openai:gpt"], 2, "no player 'openai:gpt'"),
         (["--resume", "nowhere"], 2, "holds no training"),
+        (["--resume", "x", "--steps", "3", "--game", "taboo"], 2, "leave out --steps, --game, or begin a training"),
         (["--name", "n" * 300], 2, "a name has at most 80 letters, and this one has 300"),
         (["--name", "größe"], 2, "letters, digits and . _ - in it (a to z, 0 to 9), and 'größe' has others"),
         (["--name", "bot"], 2, "already names a player of another kind"),
@@ -134,6 +156,27 @@ def test_a_training_ends_leaves_its_rows_and_is_evaluated(log, tmp_path, monkeyp
     assert "HuggingFaceTB/SmolLM2-135M-Instruct" in card and "| taboo | trained | guesser | bars | 1 |" in card
     assert str(tmp_path) not in card
     _trace_to_the_words(log, told["runs"][0])
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("torch")
+def test_smoke_recipes_cut_no_dialogue_of_a_shipped_game(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    path = tmp_path / "all.sqlite"
+    for player in ("bot", "bot:random"):
+        words = ["selfplay", *catalog.names(), "--player", player, "--episodes", "6", "--db", str(path), "--json"]
+        assert CliRunner().invoke(cli, words).exit_code == 0
+    file = weights.find("smollm2")
+    template = Template(transformers.AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name))
+    everything = recipe.load("smoke", "sft", {"selection": {"keep": "all", "limit": None}})
+    with Log.open(path, readonly=True) as opened:
+        built = launch.choose(opened, everything, Filters(splits=("train",)))
+        told = list(datasets.told(opened.reader(), built.rows))
+    longest = max(len(template.encode(one["messages"], one["loss"]).ids) for one in told)
+    assert longest > 512, "wordle with a critic is long"
+    assert all(longest <= recipe.load("smoke", method).steps.max_length for method in ("sft", "dpo", "kto"))
 
 
 def _trace_to_the_words(log, run):

@@ -38,6 +38,15 @@ async def test_lines_that_come_early_are_taken_in_order(ask):
     assert [(await player.speak((), ask)).text for _ in range(2)] == ["a", "b"]
 
 
+async def test_what_nobody_has_asked_for_yet_is_known(ask):
+    player = HumanPlayer()
+    assert player.unheard is None
+    player.say("a")
+    assert player.unheard == "a"
+    await player.speak((), ask)
+    assert player.unheard is None
+
+
 async def test_what_was_typed_ahead_can_be_dropped(ask):
     player = HumanPlayer()
     player.say("a")

@@ -212,6 +212,53 @@ async def test_a_backend_that_comes_back_gets_its_matches_played(setup):
     assert tally.done >= 15 and tally.done + tally.failed == 20
 
 
+@pytest.mark.parametrize(("kind", "begun"), [("rejected", 8), ("timeout", 30)])
+async def test_first_matches_that_all_failed_alike_end_the_run_and_what_may_pass_does_not(setup, kind, begun):
+    async def bad(ask):
+        raise PlayerError(kind, "this will never work")
+
+    scheduler, _, log = setup({"bad": bad}, [("bad", "bad")] * 30, concurrency=1)
+    tally = await scheduler.run()
+    assert (tally.failed, tally.left, len(log.of("begin"))) == (begun, 30 - begun, begun)
+    assert scheduler.hopeless == ("this will never work" if begun < 30 else "")
+    assert tally.said == {kind: "this will never work"}
+
+
+@pytest.mark.parametrize("first", ["good", "other"])
+async def test_matches_that_fail_go_on_where_one_was_played_or_failed_otherwise(setup, first):
+    async def bad(ask):
+        raise PlayerError("rejected", "this will never work")
+
+    async def other(ask):
+        raise PlayerError("rejected", "nor will this")
+
+    tables = [(first, first), *[("bad", "bad")] * 20]
+    scheduler, _, _ = setup({"good": prompt, "other": other, "bad": bad}, tables, concurrency=1)
+    tally = await scheduler.run()
+    assert tally.done + tally.failed == 21 and not scheduler.hopeless
+
+
+async def test_the_clock_of_a_run_stands_before_and_after_it(setup):
+    scheduler, _, _ = setup({"a": after(0.01)}, [("a", "a")] * 4, concurrency=2)
+    assert scheduler.count().seconds == 0 and not scheduler.tally.over
+    tally = await scheduler.run()
+    seconds = tally.seconds
+    await asyncio.sleep(0.02)
+    assert scheduler.count().seconds == seconds > 0 and tally.over and tally.eta is None
+
+
+async def test_while_it_drains_only_those_under_way_are_still_to_come(setup):
+    scheduler, _, _ = setup({"a": after(0.02)}, [("a", "a")] * 40, concurrency=2)
+    running = asyncio.ensure_future(scheduler.run())
+    while scheduler.count().done < 2:
+        await asyncio.sleep(0.005)
+    scheduler.finish()
+    tally = scheduler.count()
+    assert tally.draining and (tally.eta or 0) <= 2 / tally.per_s
+    await running
+    assert tally.left > 30 and tally.eta is None
+
+
 async def test_a_budget_stops_the_run_and_what_is_left_is_counted(setup):
     async def costs(ask):
         ask.emit(Called(ask.role, Call((), "x", tokens_in=10, tokens_out=5)))

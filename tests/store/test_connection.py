@@ -273,8 +273,11 @@ def test_what_cannot_be_written_says_so_and_can_be_read(open_folder):
         Log.open(path)
     open_folder.chmod(0o755)
     Log.open(path).close()
-    path.chmod(0o444)
     open_folder.chmod(0o555)
+    path.chmod(0o666)
+    with as_nobody(), pytest.raises(ReadOnly, match="cannot be written by you, so the log can only be read"):
+        Log.open(path)
+    path.chmod(0o444)
     with as_nobody(), pytest.raises(ReadOnly, match="cannot be written by you"):
         Log.open(path)
     with as_nobody(), Log.open(path, readonly=True) as log:
@@ -283,6 +286,14 @@ def test_what_cannot_be_written_says_so_and_can_be_read(open_folder):
     with as_nobody(), pytest.raises(ReadOnly, match="may not be read by you"):
         Log.open(path, readonly=True)
     open_folder.chmod(0o755)
+
+
+def test_a_log_that_is_there_and_cannot_be_opened_can_still_be_read(path):
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    assert "cannot be opened or created there" in str(explain(error, path))
+    path.touch()
+    assert "so the log can only be read" in str(explain(error, path))
 
 
 def test_a_damaged_file_is_named_as_such(path):

@@ -116,6 +116,7 @@ def test_killed_in_the_middle_and_resumed_the_curve_is_the_same(begin, played):
     with Log.open(played, readonly=True) as log:
         curve = trainings.curves(log, row.id)["loss"]
         assert trainings.curves(log, row.id)["num_tokens"] == read  # none lost with a process, none counted twice
+        assert all(0.05 < value < 64 for _, value in trainings.curves(log, row.id)["memory_gb"])
         after = trainings.get(log, row.id).progress
     assert after is not None and after.seconds > row.progress.seconds and after.tokens_in == read[-1][1]
     assert f"read in training: {read[-1][1]:,.0f}\n" in (out / card.CARD).read_text()

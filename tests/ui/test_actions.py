@@ -16,6 +16,7 @@ from finished import Played, put
 
 from players.plan import Plan
 from players.registry import ModelEntry
+from players.scripted import BotPlayer
 from playpen_tui import beginning
 from playpen_tui.actions import ACTIONS, bindings, of
 from playpen_tui.app import PlaypenApp
@@ -151,10 +152,10 @@ def test_no_key_means_two_things_in_one_place():
     offered_in_turn = {
         "play": {"escape"},
         "models": {"escape"},
-        "spectate": {"z", "escape", "ctrl+c"},
+        "spectate": {"z", "p", "escape", "ctrl+c"},
         "turn": {"j"},
         "annotate": {"d"},
-    }  # stop or leave; open, or back to all; end, or copy; words of an item, or what is disputed where there is none
+    }  # stop or leave; open, or back to all; pause, or go on; end, or copy; words of an item, or what is disputed
     for place in DOERS:
         keys = Counter(key for action in of(place) for key in action.keys.split(","))
         double = {key for key, count in keys.items() if count > 1}
@@ -566,7 +567,13 @@ async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo,
         found |= await offered(stage)
         stopped = log.new_run("self_play", {})
         await log.beat(stopped, Progress("stopped", 9, 1, 0, 0))
-        two = Plan(("taboo", "wordle"), ("bot",), episodes=2)
+        two, going, real = Plan(("taboo", "wordle"), ("bot",), episodes=2), asyncio.Event(), BotPlayer.speak
+
+        async def speak(player, heard, ask):  # keys for a match are offered while it goes on
+            await going.wait()
+            return await real(player, heard, ask)
+
+        monkeypatch.setattr(BotPlayer, "speak", speak)
         for watch in (Watch(wish=Wish(two)), Watch(run=stopped), Watch(episodes=(played,))):
             stage.app.post_message(Look(watch))
             await stage.to("SpectateScreen")
@@ -578,6 +585,7 @@ async def test_every_action_is_in_the_palette_where_it_can_be_done(stage, taboo,
             found |= await offered(stage)
             stage.app.post_message(Go("home"))
             await stage.to("HomeScreen")
+        going.set()
         stage.app.post_message(Follow(Trace(log.reader).node("run", stopped)))
         await stage.to("TraceScreen")
         found |= await offered(stage)

@@ -11,6 +11,7 @@ import pytest
 from playpen_tui import workbench
 from playpen_tui.overview import Overview, Recent, Unfinished, when
 from playpen_tui.sitting import Setup
+from store.records import Progress
 
 
 async def finished(stage, setup: Setup) -> None:
@@ -65,6 +66,14 @@ async def test_digits_go_on_with_what_is_unfinished(stage, taboo):
         await stage.sees("✓ taboo")
         await stage.until(lambda: "Go on" not in stage.text, "nothing unfinished")
     assert stage.bench.rows("select count(*) from episodes") == [(1,)]
+
+
+async def test_a_run_that_stands_still_is_not_called_nothing(stage):
+    log = await stage.bench.log()
+    await log.beat(log.new_run("self_play", {}), Progress("stopped", 3, 0, 3, 0))
+    async with stage.open():
+        await stage.sees("Go on", "0 of 3 · stopped", "no game has ended yet")
+        assert "nothing played yet" not in stage.text
 
 
 async def test_recent_shows_results_in_words_and_glyphs(stage):

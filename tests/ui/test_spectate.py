@@ -160,10 +160,9 @@ async def test_a_seat_is_taken_played_and_handed_back_and_the_log_says_so(stage,
         stage.type("nobody could guess this")
         stage.press("enter")
         await stage.until(lambda: stage.screen._open.match.ply == 1, "the clue")
-        stage.press("f6", "escape")
-        stage.press("t")
-        await stage.sees("hand describer back")
-        stage.press("enter")
+        stage.press("f3")
+        await stage.sees("leave everybody where they sit", "hand describer back")
+        stage.press("down", "enter")
         await stage.settle()
         slow.go.set()
         await stage.until(lambda: stage.app.live.finished, "the run's end")
@@ -235,7 +234,7 @@ async def test_a_replay_is_stepped_sped_up_and_bookmarked(stage):
 
 
 async def test_a_run_of_another_process_is_followed_and_a_killed_one_is_said_to_be(stage):
-    from players.base import Identity, Reply
+    from players.base import Identity, PlayerError, Reply
 
     async with stage.open():
         log = await stage.bench.log()
@@ -247,15 +246,29 @@ async def test_a_run_of_another_process_is_followed_and_a_killed_one_is_said_to_
         episode = await log.recorder.begin(match, dict.fromkeys(game.roles, who), Place(run=run, slot=0))
         await look(stage, Watch(run=run))
         await stage.sees("0 of 5 done · 1 running", "1 Taboo")
+        for key in "pxt":
+            before = len(stage.app._notifications)
+            stage.press(key)
+            await stage.until(lambda n=before: len(stage.app._notifications) > n, "why not")
+        assert stage.notes.split("\n") == ["another process plays this run"] * 3
         match = match.play("CLUE: zebra crossing")
         other = Identity("model", "other")
-        await log.recorder.turn(episode, match, match.steps[-1], other, Reply("CLUE: zebra crossing"))
-        await stage.sees("zebra crossing", "describer other")
+        await log.recorder.turn(episode, match, match.steps[-1], other, Reply("CLUE: zebra crossing", assisted=True))
+        await stage.sees("zebra crossing", "describer other", "guesser bot:competent · to speak")
+        await look(stage, Watch(run=run))
+        await stage.sees("zebra crossing", "describer other assisted")  # also where that was said before one looked
         stand = stage.screen.stand
         assert isinstance(stand, FollowStand) and "resume" not in stand.abilities
         log.write(lambda db: db.execute("UPDATE progress SET beat_at = '2020-01-01T00:00:00.000Z'"))
-        await stage.sees("0 of 5 done · killed")
+        await stage.sees("0 of 5 done · killed", "r resume", "guesser bot:competent · stopped")
         assert "resume" in stand.abilities
+        stage.press("p")
+        await stage.until(lambda: "r goes on with it here" in stage.notes, "what can be done")
+        await log.beat(run, Progress("running", 5, 0, 0, 1, host="elsewhere", pid=1, seconds=1.0))
+        await stage.sees("0 of 5 done · 1 running", "guesser bot:competent · to speak")
+        await log.recorder.failure(episode, 1, "guesser", who, PlayerError("timeout", "too late"))
+        await stage.sees("too late")
+        assert "waiting" not in stage.text and "to speak" not in stage.text
 
 
 def said(match, guess):
@@ -383,12 +396,62 @@ async def test_whoever_writes_at_a_seat_sees_keys_that_work_there(stage, slow):
         await stage.settle()
         foot = stage.text.split("\n")[-1]
         assert "esc all" in foot and "z all" not in foot and "t seat" not in foot, foot
+        assert "F3 seat" in foot and "F7 pause" in foot, foot
         stage.press("escape")
         await stage.sees("1-8 open")
-        stage.press("1", "t")
+        stage.press("1")
+        await stage.sees("F3 seat")
+        stage.press("f3")
         await stage.sees("describer, where you sit")
         assert "you sits" not in stage.text
         slow.go.set()
+
+
+async def test_keys_that_do_nothing_in_a_match_that_is_over_are_not_offered(stage, slow):
+    async with stage.open():
+        await look(stage, live("taboo", episodes=2))
+        await stage.sees("1-8 open")
+        stage.press("1")
+        await stage.sees("p pause", "x stop", "t seat")
+        stage.press("x")
+        await stage.sees("Stop this match?")
+        slow.go.set()
+        await stage.until(lambda: stage.app.live.finished, "the end")
+        await stage.to("SpectateScreen")
+        await stage.until(lambda: "the match is over" in stage.notes, "why the question went away")
+        await stage.until(lambda: "p pause" not in stage.text, "fewer keys")
+        assert "x stop" not in stage.text and "t seat" not in stage.text and "b bookmark" in stage.text
+        assert "waiting" not in stage.text
+        stage.press("p")
+        await stage.until(lambda: "this match is over" in stage.notes, "why not")
+
+
+async def test_nobody_waits_in_a_match_that_has_failed_or_was_stopped(stage, slow, monkeypatch):
+    from players.base import PlayerError
+    from players.scripted import BotPlayer
+
+    async def fail(player, heard, ask):
+        await slow.go.wait()
+        raise PlayerError("timeout", "nobody there")
+
+    monkeypatch.setattr(BotPlayer, "speak", fail)
+    async with stage.open():
+        await look(stage, live("taboo", episodes=2))
+        await stage.sees("0 of 2 done")
+        first, second = stage.app.live.offered()
+        first.doing.of("describer").doing = "writing"
+        stage.app.live.stop(first)
+        slow.go.set()
+        await stage.until(lambda: stage.app.live.finished, "the end")
+        await stage.sees("… stopped", "nobody there")
+        assert {name: state.doing for name, state in first.doing.states.items()} == {
+            "describer": "stopped",
+            "guesser": "done",
+        }
+        assert {name: state.doing for name, state in second.doing.states.items()} == {
+            "describer": "no reply",
+            "guesser": "done",
+        }
 
 
 async def test_eyes_of_all_go_on_after_one_had_its_own(stage, slow):
@@ -440,7 +503,7 @@ async def test_the_opened_match_says_how_the_run_goes(stage, slow):
         stage.press("1")
         await stage.sees("Taboo · ", "0 of 2 done · 2 running · 0 failed")
         slow.go.set()
-        await stage.sees("2 of 2 done · 0 running · 0 failed")
+        await stage.sees("2 of 2 done · 0 failed")
 
 
 @pytest.fixture
@@ -481,14 +544,29 @@ async def test_the_reader_of_a_long_dialogue_is_not_moved_by_the_turns_that_come
         await stage.sees("20 older turns are in the log" if dialogue.scroll_y == 0 else "word number 79", "another")
 
 
+async def test_turns_stand_there_once_however_fast_one_opens_and_closes(stage, long_story):
+    match = Match.new(catalog.get("wordle"), catalog.instances(catalog.get("wordle"))[0], 1)
+    shown = Watched("x", match, {}, steps=[match], running=False)
+    async with stage.open():
+        stage.app.push_screen(SpectateScreen(stage.bench, ReplayStand([shown])))
+        await stage.until(lambda: bool(stage.screen._open), "the match")
+        stage.press("space")
+        await stage.sees("held")
+        dialogue = stage.screen.query_one(Dialogue)
+        for story in ("opened", "closed and opened"):
+            both = (dialogue.show(long_story[:count], {}, frozenset(), story) for count in (4, 5))
+            await asyncio.gather(*both)
+            assert len(stage.screen.query(".said")) == 5
+
+
 def test_a_card_keeps_the_latest_tiles_and_whole_pictures():
     game = catalog.get("wordle")
     match = Match.new(game, catalog.instances(game)[0], 1)
     for guess in ("crane", "slate", "moist", "pudgy", "fleck"):
         match = match.play(said(match, guess))
-    drawn = draw_card(Watched("x", match, {"guesser": "somebody"}), 1, None, 37, 9).plain
+    drawn = draw_card(Watched("x", match, {"guesser": "somebody"}), 1, None, 37, 7).plain
     assert "F ○" in drawn and "P ○" in drawn and " C ○" not in drawn.split("F ○")[0]
-    assert len(drawn.split("\n")) == 9
+    assert len(drawn.split("\n")) == 7
     grids = catalog.get("referencegame")
     instance = next(one for one in catalog.instances(grids) if one.name == "letter_grids-en-001")
     drawn = draw_card(Watched("y", Match.new(grids, instance, 1), {}), 1, None, 37, 10).plain

@@ -97,8 +97,10 @@ async def test_typing_filters_and_escape_shows_all_again(stage):
         stage.press("/")
         stage.type("zebra")
         await stage.sees("nothing here has “zebra” in it; esc shows all again")
+        stage.press("ctrl+u")
+        await stage.sees("filter ▸ ▏a game", "taboo", "wordle")
         stage.press("escape")
-        await stage.sees("taboo", "wordle")
+        await stage.until(lambda: "filter ▸" not in stage.text, "no filter")
         stage.press("escape")
         await stage.to("HomeScreen")
 
@@ -109,6 +111,18 @@ async def test_an_empty_list_says_how_to_get_something(stage):
         await stage.sees("There is nothing to watch yet", "playpen-tui selfplay taboo --player bot")
         stage.press("enter", "down")
         await stage.settle()
+        assert stage.at == "StandsScreen"
+
+
+async def test_a_run_that_never_began_is_called_that_and_is_not_opened(stage):
+    async with stage.open():
+        log = await stage.bench.log()
+        plan = Plan(("taboo",), ("llamacpp:x",), episodes=6)
+        run = log.new_run("self_play", {"plan": plan.as_json(), "planned": 6})
+        stage.press("s")
+        await stage.sees("… not begun", "0 of 6")
+        stage.press("enter")
+        await stage.until(lambda: f"selfplay --resume {run}` begins it" in stage.notes, "why it is not opened")
         assert stage.at == "StandsScreen"
 
 
@@ -224,6 +238,21 @@ def test_a_head_line_drops_rates_before_its_name_and_never_its_counts():
     assert line(33) == "self-play 01J  1 done · 2 failed"
     assert line(25) == "01J  1 done · 2 failed"
     assert line(5) == "1 done · 2 failed"
+
+
+@pytest.mark.parametrize(
+    ("width", "drawn"),
+    [
+        (80, "self-play 01J  1 done · 2 failed · budget spent · 41/s · $1.20"),
+        (55, "self-play 01J  1 done · 2 failed · budget spent · $1.20"),
+        (40, "01J  1 done · 2 failed · budget spent"),
+        (32, "1 done · 2 failed · budget spent"),
+        (31, "01J  1 done · 2 failed · $1.20"),
+    ],
+)
+def test_why_a_run_ended_is_said_before_its_name_and_its_rates(width, drawn):
+    names, counts = ("self-play 01J", "01J", ""), ("1 done", "2 failed")
+    assert headline(names, counts, ("41/s", "$1.20"), width, "budget spent") == drawn
 
 
 def command(*options: str, db) -> str:

@@ -21,6 +21,7 @@ from players.scripted import BotPlayer
 from playpen_tui import beginning, trainings
 from playpen_tui.beginning import CannotCount, Wish
 from playpen_tui.messages import NewTraining, OpenTraining
+from playpen_tui.screens.train_wizard import table
 from playpen_tui.selfplay import Wish as Play
 from playpen_tui.selfplay import open_selfplay
 from store import trainings as stored
@@ -192,7 +193,7 @@ async def test_one_that_diverged_says_when_and_what_helps(stage, log, tmp_path):
         return {"loss": 1.0 if step < 30 else float("nan")}
 
     id = trained.train(log, tmp_path, curve=curve)
-    why = "the loss is no number at step 30; lower steps.learning_rate or steps.clip, then resume"
+    why = "the loss is no number at step 30; lower steps.learning_rate or steps.clip, and train anew"
     stored.end(log, id, "failed", step=30, about={"state": "diverged", "why": why, "log": "last words"})
     async with stage.open():
         await dashboard(stage, id)
@@ -234,6 +235,78 @@ async def test_two_in_one_picture(stage, log, tmp_path):
         await stage.sees("● bars SFT", "◆ other SFT", "loss  ● ")
         stage.press("escape")
         await stage.to("TrainingsScreen")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_preflight_table_stands_there_before_the_first_step_and_on_a_key(stage, log, tmp_path, size):
+    id = trained.train(log, tmp_path, steps=0)
+    log.write(lambda db: stored.measured(db, id, 0, {"eval/rewards/margins": 0.0}))
+    table = (
+        *("2 threads of 2 cores", "240 rows, 31,200 tokens, 4,100 of them trained, 0.4% cut"),
+        *("rows by cell: taboo · describer · 1 (120)", "740 human (18.0%), 3,360 synthetic (82.0%)"),
+    )
+    async with stage.open(size=size):
+        await dashboard(stage, id)
+        await stage.sees("before the first step", *table)
+        await stage.sees("truncated 0.4%", "rows 240 = 42 human + 198 synthetic")
+        trained.measure(log, id, trained.curve("sft"), 1, 1)
+        trained.beat(log, id, 1)
+        await stage.until(lambda: "before the first step" not in stage.text, "the curves in its place")
+        stage.press("i")
+        await stage.to("TextDialog")
+        await stage.sees("Before the first step", *table, "15 dialogues of 2", "60 steps of at most about 3.2 s")
+        stage.press("escape")
+        await stage.to("TrainingScreen")
+
+
+async def test_a_training_that_has_no_preflight_table_yet_offers_none(stage, log, tmp_path):
+    id = trained.train(log, tmp_path, steps=0, planned=0)
+    log.write(lambda db: db.execute("DELETE FROM training_events WHERE kind = 'preflight'").rowcount)
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("it loads the model and reads its rows", "no curve yet")
+        stage.press("i")
+        await stage.settle()
+        assert stage.at == "TrainingScreen"
+
+
+async def test_memory_and_speed_are_figures(stage, log, tmp_path):
+    id = trained.train(log, tmp_path, curve=lambda step: {"loss": 1.0, "memory_gb": 2.25})
+    async with stage.open():
+        await dashboard(stage, id)
+        await stage.sees("memory 2.25 GB")
+        assert "tokens/s" not in stage.text, "nobody has seen it read anything"
+        for done in (41, 42):
+            trained.beat(log, id, done)
+            await stage.until(lambda done=done: stage.screen.sight.row.progress.done == done, "the step")
+        await stage.sees("tokens/s 650")
+
+
+def test_speed_is_that_of_steps_and_not_of_what_is_between_them():
+    reads = [(30.0, 1000), (32.0, 2000), (34.0, 3000), (74.0, 4000), (76.0, 5000)]  # 40 s: a checkpoint played
+    assert trainings.speed(reads) == 500.0
+    assert trainings.speed(reads[:1]) is None
+
+
+async def test_rollouts_do_not_crowd_out_the_games_of_checkpoints(stage, log, tmp_path):
+    id = trained.train(log, tmp_path, method="grpo")
+    row = stored.get(log, id)
+    run = await open_selfplay(stage.bench, Play(Plan(("taboo",), ("bot",), episodes=60, seed=3)))
+    await run.run()
+
+    def write(db) -> None:
+        db.execute("UPDATE episodes SET run_id = ?, slot = NULL", (row.run,))
+        episodes = [id for (id,) in db.execute("SELECT id FROM episodes ORDER BY id")]
+        for step, games in ((20, episodes[:2]), (30, episodes[4:7])):
+            stored.checkpoint(db, id, step, tmp_path, who := Identity("model", f"bars@{step}", "r", "x", {}))
+            player = stored.player(db, Identity(*(who.kind, who.name, who.revision, who.adapter), {"temperature": 0.0}))
+            for episode in games:
+                sql = "UPDATE seats SET player_id = ? WHERE role = 'guesser' AND episode_id = ?"
+                db.execute(sql, (player, episode))
+
+    log.write(write)
+    found = [one.step for one in trainings.samples(log, row, stored.checkpoints(log, id))]
+    assert found == [30] * 3 + [20] * 2 + [None] * trainings.ROLLOUTS
 
 
 async def test_games_of_checkpoints_are_read_and_watched(stage, log, tmp_path):
@@ -317,8 +390,8 @@ async def test_one_key_lets_base_and_result_play_and_opens_the_comparison(stage,
     stored.end(log, id, "done", Identity("model", "bars", "r", "", {}))
     go, asked = asyncio.Event(), []
 
-    async def evaluate(db, training):
-        asked.append((db, training))
+    async def evaluate(db, training, instances):
+        asked.append((db, training, instances))
         await go.wait()
         if len(asked) == 2:
             raise CannotCount("the evaluation has ended: no memory")
@@ -330,7 +403,7 @@ async def test_one_key_lets_base_and_result_play_and_opens_the_comparison(stage,
         stage.press("e")
         await stage.sees("have not played the same validation instances yet")
         stage.press("enter")
-        await stage.until(lambda: asked == [(stage.bench.path, id)], "the process")
+        await stage.until(lambda: asked == [(stage.bench.path, id, 60)], "the process")
         stage.press("e")
         await stage.until(lambda: "the comparison opens when they have" in stage.notes, "that it goes on")
         go.set()
@@ -341,6 +414,24 @@ async def test_one_key_lets_base_and_result_play_and_opens_the_comparison(stage,
         await stage.sees("have not played")
         stage.press("enter")
         await stage.until(lambda: "no memory" in stage.notes, "why it failed")
+
+
+async def test_whoever_asked_for_an_evaluation_gets_it_when_the_training_ends(stage, log, tmp_path, monkeypatch):
+    id = trained.train(log, tmp_path, steps=60)
+    asked = []
+
+    async def evaluate(db, training, instances):
+        asked.append((training, instances))
+
+    monkeypatch.setattr(beginning, "evaluate", evaluate)
+    async with stage.open():
+        stage.app.post_message(OpenTraining(id, evaluate=7))
+        await stage.to("TrainingScreen")
+        await stage.sees("running")
+        assert not asked
+        stored.end(log, id, "done", Identity("model", "bars", "r", "", {}))
+        await stage.to("ResultsScreen")
+    assert asked == [(id, 7)]
 
 
 async def test_hostile_names_are_harmless(stage, log, tmp_path):
@@ -487,6 +578,13 @@ async def test_counting_that_is_not_wanted_any_more_is_ended(stage, learner, mon
 async def test_a_name_that_is_taken_meanwhile_is_said(stage, learner):
     with pytest.raises(CannotCount, match="there is a model tiny already"):
         await beginning.ask("begin", stage.bench.path, Wish(learner=learner, name="tiny"))
+
+
+def test_the_table_of_the_wizard_adds_up_with_general_data():
+    speakers = {"synthetic": {"turns": 48, "turns_share": 1.0, "rows": 48}}
+    facts = {"rows": 60, "episodes": 24, "speakers": speakers, "general": 12, "leaks": ()}
+    lines = [line.plain for line in table({"facts": facts}, 60)]
+    assert "  general    12 rows, against forgetting" in lines
 
 
 def test_every_state_has_a_glyph_a_word_and_where_it_went_wrong_a_hint():
