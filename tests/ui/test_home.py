@@ -11,6 +11,7 @@ import pytest
 from playpen_tui import workbench
 from playpen_tui.overview import Overview, Recent, Unfinished, when
 from playpen_tui.sitting import Setup
+from store import trainings
 from store.records import Progress
 
 
@@ -112,6 +113,16 @@ async def test_long_lists_fit_every_size(stage, monkeypatch, size):
         assert max(map(len, lines)) <= size[0]
         assert [line for line in lines if line.rstrip().endswith(" 9")]
         assert not [line for line in lines if "yesterda" in line and "yesterday" not in line and "…" not in line]
+
+
+async def test_more_runs_than_are_named_are_counted(stage):
+    log = await stage.bench.log()
+    for _ in range(5):
+        run = log.new_run("self_play", {"plan": {"games": ["taboo"]}}, 0, "0")
+        told = Progress("stopped", 4, 1, 0, 0)
+        log.write(lambda db, run=run, told=told: trainings.beat(db, run, told))
+    async with stage.open():
+        await stage.sees("Go on", "self-play", "and 2 more runs")
 
 
 def test_times_are_told_as_people_tell_them():

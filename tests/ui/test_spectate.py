@@ -11,6 +11,7 @@ from games import catalog
 from games.engine import Match
 from players.plan import Plan
 from players.ports import Place
+from playpen_tui.app import PlaypenApp
 from playpen_tui.messages import Look
 from playpen_tui.screens.spectate import SpectateScreen
 from playpen_tui.selfplay import Wish
@@ -613,3 +614,31 @@ def test_places_are_kept_while_a_match_goes_on_and_a_while_after():
     for one in (c, d):
         one.state, one.ended_at = "done", 200.0
     assert places.fill(2, [c, d], 900.0) == [c, d]  # nobody waits for the places
+
+
+async def test_leaving_says_how_the_run_stands_and_how_to_go_on(stage, slow):
+    async with stage.open():
+        assert await stage.app.settle() == []
+        await look(stage, live("taboo", episodes=8))
+        await stage.sees("0 of 8 done")
+        run = stage.app.live.played.run_id
+        slow.go.set()
+        counts, command = await stage.app.settle()
+        left = 8 - stage.app.live.played.scheduler.tally.done
+        assert f"{8 - left} of 8 done" in counts and left
+        assert command.startswith(
+            f"{left} of 8 are not finished; go on with: playpen-tui selfplay --resume {run} --db "
+        )
+
+
+async def test_what_a_command_cannot_open_is_said_where_it_was_given(stage, tmp_path):
+    """A seat for which nobody can be had: the app ends, and the command says why."""
+    plan = Plan(("taboo",), (f"llamacpp:{tmp_path / 'none.gguf'}",), episodes=1)
+    wish = Watch(wish=Wish(plan))
+    app = PlaypenApp(stage.bench, watch=wish)
+    async with app.run_test():
+        async with asyncio.timeout(20):
+            while app.is_running and app.unopened is None:
+                await asyncio.sleep(0.01)
+    assert "none.gguf" in str(app.unopened)
+    assert stage.bench.rows("SELECT count(*) FROM runs") == [(0,)], "and no run is left behind"
