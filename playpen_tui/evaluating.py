@@ -32,7 +32,8 @@ from store.log import Log
 from store.scored import ScoredRow
 from store.trainings import TrainingRow
 from training import card
-from training.launch import CannotTrain, base_of, unpacked
+from training.bases import unpacked
+from training.launch import CannotTrain, base_of
 
 INSTANCES = 60
 """Of each game and role, where nobody says how many."""

@@ -10,11 +10,11 @@ from textual.message import Message
 from playpen_tui.sitting import Setup
 
 if TYPE_CHECKING:
-    from playpen_tui.beginning import Wish
     from playpen_tui.branching import BranchWish
     from playpen_tui.figures import Asked
     from playpen_tui.judging import Shown
     from playpen_tui.study import Taking
+    from playpen_tui.training_wish import Wish
     from playpen_tui.watching import Watch
     from playpen_tui.workbench import Workbench
     from store.disagreement import Pair

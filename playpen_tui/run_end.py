@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from players.plan import specs
 from players.spec import parse
 from playpen_tui.plain_text import one_line
+from playpen_tui.selfplay import SelfPlay, budget
 
 if TYPE_CHECKING:
-    from players.gate import Gate
-    from playpen_tui.selfplay import SelfPlay
     from store.records import RunRow
 
 OPTIONS = {"timeout": "--timeout", "retries": "--retries", "tokens": "--max-tokens", "cost": "--max-cost"}
@@ -57,13 +56,6 @@ def command(opened: SelfPlay, db: str | None = None) -> str:
     named = {name: value for name, value in opened.named.items() if spent is None or name != spent.spent}
     words = [f"playpen-tui selfplay --resume {opened.run_id}", f"--db {db}" if db else ""]
     return " ".join(filter(None, (*words, *(f"{OPTIONS[name]} {value}" for name, value in named.items()))))
-
-
-def budget(gate: Gate) -> tuple[str, str, str]:
-    """A budget that is used up in words, the option that raises it, and what the new one must be above."""
-    if gate.spent == "tokens":
-        return f"the budget of {gate.limits.tokens:,} tokens for {gate.name} is spent", "--max-tokens", f"{gate.tokens}"
-    return f"the budget of ${gate.limits.cost:,.10g} for {gate.name} is spent", "--max-cost", f"{gate.cost:.6g}"
 
 
 def unassisted(opened: SelfPlay) -> str:

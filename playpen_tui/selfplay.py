@@ -24,7 +24,6 @@ from players.scheduler import Job, Scheduler, Tally
 from players.spec import PlayerSpec, parse
 from playpen_tui import __version__
 from playpen_tui.overview import SILENCE
-from playpen_tui.run_end import budget
 from playpen_tui.workbench import Workbench
 from store.errors import DiskFull, LogError, Taken, UnknownRun
 from store.log import Log
@@ -272,6 +271,13 @@ async def _within_budget(scheduler: Scheduler, waiting: Sequence[Job], run: str)
     if waiting and spent is not None and not scheduler.playable:
         words, option, above = budget(spent)
         raise PlayerError("budget", f"{words}, so run {run} cannot go on: resume it with {option} N, N above {above}")
+
+
+def budget(gate: Gate) -> tuple[str, str, str]:
+    """A budget that is used up in words, the option that raises it, and what the new one must be above."""
+    if gate.spent == "tokens":
+        return f"the budget of {gate.limits.tokens:,} tokens for {gate.name} is spent", "--max-tokens", f"{gate.tokens}"
+    return f"the budget of ${gate.limits.cost:,.10g} for {gate.name} is spent", "--max-cost", f"{gate.cost:.6g}"
 
 
 def _priced(bench: Workbench, spec: str) -> None:

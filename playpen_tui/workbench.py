@@ -39,8 +39,8 @@ from store.log import Log
 if TYPE_CHECKING:
     from players.known import Known
     from players.trying import Trial
-    from playpen_tui.beginning import Wish
     from playpen_tui.branch_runs import BranchRuns
+    from playpen_tui.training_wish import Wish
     from store.follow import Follower
     from store.records import Invitation
 

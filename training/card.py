@@ -16,7 +16,7 @@ from players import weights
 from players.toml_text import toml_value
 from store import datasets, trainings
 from store.log import Log
-from training import launch
+from training.bases import bases, unpacked
 from training.options import options
 
 CARD = "README.md"
@@ -80,9 +80,9 @@ def base_model(told: Mapping[str, Any]) -> str:
 def _below(path: Path) -> str:
     """What weights are called that lie there."""
     own = weights.find(weights.BUILT_IN)
-    if own is not None and path in (own, launch.unpacked(own)):
+    if own is not None and path in (own, unpacked(own)):
         return weights.BUILT_IN
-    return path.name.rpartition("-")[0] if path.parent == launch.bases() else path.name
+    return path.name.rpartition("-")[0] if path.parent == bases() else path.name
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from players.entry import ModelEntry
 from players.registry import Registry
-from training import card, hub, launch
+from training import bases, card, hub, launch
 from training.hub import Pushed
 from training.launch import CannotTrain
 
@@ -58,7 +58,7 @@ def merged(name: str, registry: Registry, out: Path) -> Path:
         raise CannotTrain(f"{out} is not empty; name a new folder")
     from training.job import load
 
-    folder = launch.unpacked(base.path)
+    folder = bases.unpacked(base.path)
     folder.parent.mkdir(parents=True, exist_ok=True)
     told = {"path": str(base.path), "adapter": base.adapter}
     with _quiet():

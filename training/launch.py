@@ -21,13 +21,14 @@ from typing import Any, Literal
 from players import weights
 from players.base import Identity
 from players.entry import ModelEntry, check_name, file_revision
-from players.registry import Registry, data_dir
+from players.registry import Registry
 from players.spec import parse
 from store import datasets, trainings
 from store.filters import Filters
 from store.ids import now
 from store.log import Log
 from training import grpo, guards
+from training.bases import bases, unpacked
 from training.build import Built, build_labels, build_pairs, build_sft, read_general
 from training.decisions import build_decisions
 from training.recipe import Recipe
@@ -441,16 +442,6 @@ def register(registry: Registry, name: str, base: Base, out: Path) -> ModelEntry
         entry = replace(entry, extra_body={"chat_template_kwargs": dict(base.template)})
     registry.add(entry)
     return entry
-
-
-def unpacked(path: Path) -> Path:
-    """The folder of a model's weights: where a GGUF file is, or will be, unpacked for training."""
-    return bases() / f"{path.stem}-{path.stat().st_size}" if path.suffix == ".gguf" else path
-
-
-def bases() -> Path:
-    """Where GGUF files are unpacked to."""
-    return data_dir() / "bases"
 
 
 def _chosen(filters: Filters) -> dict[str, Any]:

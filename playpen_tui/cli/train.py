@@ -74,8 +74,8 @@ def train(ctx: click.Context, filters: Filters, as_json: bool, **asked: Any) -> 
     lines = as_json or asked["plain"] or asked["dry_run"]
     screen = not lines and sys.stdin.isatty() and sys.stdout.isatty()
     if screen and not asked["name"] and filters == Filters():
-        from playpen_tui.beginning import Wish
         from playpen_tui.messages import NewTraining
+        from playpen_tui.training_wish import Wish
 
         steps = str(asked["steps"] or "")
         wish = Wish(asked["method"], asked["model"], "", asked["recipe"], "", asked["mix"] or "", steps)

@@ -17,7 +17,7 @@ from textual.widgets import Input, Static
 
 from playpen_tui import beginning
 from playpen_tui.actions import bindings
-from playpen_tui.beginning import CannotCount, Wish
+from playpen_tui.beginning import CannotCount
 from playpen_tui.listing import fit
 from playpen_tui.messages import Go, OpenTraining
 from playpen_tui.screens.browse import chips
@@ -25,6 +25,7 @@ from playpen_tui.screens.dialogs import Choose
 from playpen_tui.screens.faults import Telling
 from playpen_tui.screens.form import Choice, Entry
 from playpen_tui.text import one_line
+from playpen_tui.training_wish import Wish
 from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected
 from store.query import parse

@@ -21,7 +21,7 @@ from store.datasets import DatasetRow
 from store.filters import Filters
 from store.log import Log
 from store.trace import Trace
-from training.launch import unpacked
+from training.bases import unpacked
 
 
 def wish(**more):

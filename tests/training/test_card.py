@@ -19,7 +19,7 @@ from store import trainings
 from store.filters import Filters
 from store.log import Log
 from store.query import parse
-from training import card, launch
+from training import bases, card, launch
 from training.options import OPTIONS, options
 from training.recipe import checked
 
@@ -158,9 +158,9 @@ def test_an_adapter_that_goes_on_names_the_weights_below_it_and_what_was_before(
     assert "--model bars --name stars" in text
     assert "before that" not in card.text(log, first.id, folder)
     monkeypatch.setattr(weights, "find", lambda name: tmp_path / "own.gguf")
-    told = {"base": {"name": "bars", "path": str(launch.unpacked(tmp_path / "own.gguf")), "adapter": who.adapter}}
+    told = {"base": {"name": "bars", "path": str(bases.unpacked(tmp_path / "own.gguf")), "adapter": who.adapter}}
     assert card.base_model(told) == card.HUB["smollm2"]
-    told["base"]["path"] = str(launch.bases() / "qwen-0.5b-1234")
+    told["base"]["path"] = str(bases.bases() / "qwen-0.5b-1234")
     assert card.base_model(told) == "qwen-0.5b"
 
 

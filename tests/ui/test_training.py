@@ -19,11 +19,12 @@ from players.plan import Plan
 from players.registry import ModelEntry
 from players.scripted import BotPlayer
 from playpen_tui import beginning, trainings
-from playpen_tui.beginning import CannotCount, Wish
+from playpen_tui.beginning import CannotCount
 from playpen_tui.messages import NewTraining, OpenTraining
 from playpen_tui.screens.train_wizard import table
 from playpen_tui.selfplay import Wish as Play
 from playpen_tui.selfplay import open_selfplay
+from playpen_tui.training_wish import Wish
 from store import trainings as stored
 from store.records import Progress
 

@@ -11,9 +11,10 @@ import pytest
 from players.base import Identity
 from playpen_tui import beginning, overview, trainings
 from playpen_tui.app import PlaypenApp
-from playpen_tui.beginning import CannotCount, Wish
+from playpen_tui.beginning import CannotCount
 from playpen_tui.messages import Go, NewTraining, OpenTraining
 from playpen_tui.screens.train_compare import TraincompareScreen
+from playpen_tui.training_wish import Wish
 from store import trainings as stored
 
 spec = importlib.util.spec_from_file_location("trained", Path(__file__).with_name("trained.py"))
