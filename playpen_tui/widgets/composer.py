@@ -60,10 +60,17 @@ class Line(Input):
         super().__init__(placeholder=one_line(field.hint), max_length=LENGTH, compact=True, select_on_focus=False)
         self.field = field
         self._history: list[str] = []
+        self._empty = True
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """Whether this line takes the key for itself."""
         return super().check_consume_key(key, character) and not (key == "question_mark" and not self.value)
+
+    def _watch_value(self, value: str) -> None:
+        super()._watch_value(value)
+        if bool(value) is self._empty and self.is_attached:
+            self.screen.refresh_bindings()  # which key helps depends on it
+        self._empty = not value
 
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "question_mark" and not self.value:
