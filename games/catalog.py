@@ -132,20 +132,21 @@ def by_hash(key: str) -> Split:
     return "train" if place < 75 else "validation" if place < 90 else "test"
 
 
-@lru_cache(maxsize=64)
-def benchmark_keys(family: str) -> frozenset[str]:
-    """Keys of the frozen benchmark sets of every game of a family, in every language."""
-    keys: set[str] = set()
+def _loading() -> Iterator[Game]:
+    """All games that load: somebody's game file that does not must not stop the others."""
     for name in names():
         try:
-            game = get(name)
+            yield get(name)
         except Exception:
             if name in BUILT_IN:
                 raise
-            continue  # somebody's game file that does not load must not stop the others
-        if game.family_name == family:
-            keys.update(i.key for language in game.languages for i in game.benchmark(language))
-    return frozenset(keys)
+
+
+@lru_cache(maxsize=64)
+def benchmark_keys(family: str) -> frozenset[str]:
+    """Keys of the frozen benchmark sets of every game of a family, in every language."""
+    games = (game for game in _loading() if game.family_name == family)
+    return frozenset(i.key for game in games for language in game.languages for i in game.benchmark(language))
 
 
 def split_of(game: Game, instance: Instance) -> Split:
@@ -157,13 +158,7 @@ def split_of(game: Game, instance: Instance) -> Split:
 def kept() -> Mapping[str, Split]:
     """Keys of all instances of all games that are for validation or test, in every language."""
     found: dict[str, Split] = {}
-    for name in names():
-        try:
-            game = get(name)
-        except Exception:
-            if name in BUILT_IN:
-                raise
-            continue  # as for benchmark_keys
+    for game in _loading():
         for language in game.languages:
             for one in (*game.instances(language), *game.benchmark(language)):
                 if (split := split_of(game, one)) != "train":
