@@ -147,12 +147,12 @@ def perspectives(
 
 
 def _chunk(reader: sqlite3.Connection, ids: str, meant: Seats, told: Read) -> Iterator[Perspective]:
-    players = meant.players
+    players, every = meant.players, meant.all
     heads = reader.execute(_HEADS, (ids,)).fetchall()
     tips: dict[str, list[tuple[Role, str]]] = {}
     under_way = json.dumps([row[0] for row in heads if row[10] is None])
     for episode, role, tip in chain(reader.execute(_HEARD, (ids,)), reader.execute(_TIPS, (under_way,))):
-        if meant.has(episode, role):
+        if every or meant.has(episode, role):
             tips.setdefault(episode, []).append((role, tip))
     turns = {episode: list(said) for episode, said in groupby(reader.execute(_TURNS, (ids,)), _FIRST)}
     messages = _Messages(reader)

@@ -24,6 +24,11 @@ class Seats:
         }
         """Name and kind of each player by id, and whether their turns are wanted: a seat may have changed hands."""
 
+    @property
+    def all(self) -> bool:
+        """Whether every seat is: nobody has to ask for each."""
+        return not self._roles and self._seats is None
+
     def has(self, episode: str, role: Role) -> bool:
         """Whether this seat is one of them."""
         return (not self._roles or role in self._roles) and (self._seats is None or (episode, role) in self._seats)
