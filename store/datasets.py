@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
+from itertools import chain
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from games.engine import Message
@@ -122,7 +122,7 @@ def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[st
             (made.id, kind, query, to_json(dict(filters)), made.content_hash, made.rows, made.created_at),
         )
         # in the order of the log, not of the rows: neighbours lie together, so that checks and indexes find them sooner
-        order = sorted(range(len(rows)), key=lambda at: rows[at].trained[-1:])
+        order = sorted(range(len(rows)), key=[row.trained[-1:] for row in rows].__getitem__)
         for at in range(0, len(order), BATCH):
             _write(db, made.id, rows, order[at : at + BATCH])
 
@@ -131,31 +131,30 @@ def freeze(log: Log, kind: Kind, rows: Sequence[DatasetRow], filters: Mapping[st
 
 
 def _write(db: sqlite3.Connection, dataset: str, rows: Sequence[DatasetRow], places: Sequence[int]) -> None:
-    written: list[Row] = []
+    """Write down the rows at these places, column by column: row by row costs Python more."""
+    some = [rows[at] for at in places]
+    tip, loss, prompt, rejected, label, episode, role, trained, against, annotation, chosen, refused, *more = zip(
+        *some, strict=True
+    )
+    why, new, dialogues, instance, deals, ranked, votes = more
+    db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", chain.from_iterable(new))
+    db.executemany(insert_sql("instances"), chain.from_iterable(deals))
+    last = [turns[-1] if turns else None for turns in trained]
+    carries, reasons = [*map(_carries, loss)], [*map(clean, why)]
+    general = [to_json(_plain(words)) if words else None for words in dialogues]
+    columns = [[dataset] * len(some), places, episode, role, last, annotation, chosen, refused, prompt, tip, rejected]
+    _fill(db, "dataset_rows", [*columns, carries, label, reasons, general, instance])
     turns: list[Row] = []
-    ranked: list[Row] = []
-    votes: list[Row] = []
-    for at in places:
-        row = rows[at]
-        tip, loss, prompt, rejected, label, episode, role, trained, against, annotation, chosen, refused, *more = row
-        general = None
-        if any(more[1:]):  # beside why it is there: hardly a row has more
-            if row.new:
-                db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row.new)
-            if row.deals:
-                db.executemany(insert_sql("instances"), row.deals)
-            general = to_json(_plain(row.general)) if row.general else None
-            ranked += [(dataset, at, nth, *one) for nth, one in enumerate(row.ranked)]
-            votes += [(dataset, at, vote) for vote in row.votes]
-        last = trained[-1] if trained else None
-        place = (dataset, at, episode, role, last, annotation, chosen, refused, prompt, tip, rejected)
-        written.append((*place, _carries(loss), label, clean(row.why) if row.why else "", general, row.instance))
-        if len(trained) > 1:
-            turns += [(dataset, at, turn, "trained") for turn in {*trained} - {last}]
-        if against:
-            turns += [(dataset, at, turn, "rejected") for turn in {*against}.difference(trained)]
-    insert_rows(db, "dataset_rows", *_named("dataset_rows", written))
-    insert(db, [{"dataset_turns": turns, "dataset_ranked": ranked, "dataset_votes": votes}])
+    for at, said, other in zip(places, trained, against, strict=True):
+        if len(said) > 1:
+            turns += [(dataset, at, turn, "trained") for turn in {*said} - {said[-1]}]
+        if other:
+            turns += [(dataset, at, turn, "rejected") for turn in {*other}.difference(said)]
+    order = [
+        (dataset, at, nth, *one) for at, replies in zip(places, ranked, strict=True) for nth, one in enumerate(replies)
+    ]
+    counted = [(dataset, at, vote) for at, some in zip(places, votes, strict=True) for vote in some]
+    insert(db, [{"dataset_turns": turns, "dataset_ranked": order, "dataset_votes": counted}])
 
 
 @lru_cache(maxsize=1024)
@@ -163,14 +162,15 @@ def _carries(loss: tuple[int, ...]) -> str:
     return f"[{','.join(map(str, loss))}]"
 
 
-def _named(table: str, rows: Sequence[Row]) -> tuple[Sequence[Row], str]:
-    """The rows without the columns that none of them fills, and the names of the others.
+def _fill(db: sqlite3.Connection, table: str, columns: Sequence[Sequence[Any]]) -> None:
+    """Insert rows that are given by their columns, without those that nothing fills.
 
     Of the sixteen columns a kind of data set fills about half, and to bind nothing takes as long as to bind something.
     """
+    filled = [at for at, values in enumerate(columns) if values.count(None) < len(values)]
     names = COLUMNS[table].split()
-    filled = [at for at, values in enumerate(zip(*rows, strict=True)) if any(value is not None for value in values)]
-    return list(map(itemgetter(*filled), rows)), " ".join([names[at] for at in filled])
+    rows = [*zip(*[columns[at] for at in filled], strict=True)]
+    insert_rows(db, table, rows, " ".join([names[at] for at in filled]))
 
 
 def get(reader: sqlite3.Connection, id: str) -> Frozen:

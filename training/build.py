@@ -68,8 +68,10 @@ def build_sft(
     share: float = 0.0,
 ) -> Built:
     """Rows for supervised training; `share` of them from `general` dialogues. Raises NothingToTrain, ValueError."""
-    kept, guard, told = read(reader, filters, wish.roles)
-    selected = select(kept, wish)
+    guard, told = Guard(reader), Read()
+    selected = select(guard.clean(perspectives(reader, filters, roles=wish.roles, read=told)), wish)
+    if not selected.rows:
+        told.absent = absent(reader, filters, wish.roles)
     _some(selected.rows, told, selected.left_out, guard)
     rows = [_row(row) for row in selected.rows for _ in range(row.copies)]
     if share > 0:
@@ -165,15 +167,9 @@ def _both(rows: Sequence[DatasetRow], limit: int) -> list[DatasetRow]:
 
 
 def _row(row: Row) -> DatasetRow:
-    one, upto, loss, _, why = row
-    if len(loss) == 1:  # a row a turn is what large data sets are made of
-        turn = one.spoken[loss[0]].turn
-        trained, turns = (upto - 1,), () if turn is None else (turn,)
-    else:
-        trained, turns = row.places, _turns(row.trained)
-    return DatasetRow(
-        one.lines[upto - 1][0], trained, None, None, None, one.episode, one.role, turns, (), None, None, None, why
-    )  # fmt: skip
+    one, upto, loss, tip, turns, _, _, _ = row
+    places = (upto - 1,) if len(loss) == 1 else row.places  # a row a turn is what large data sets are made of
+    return DatasetRow(tip, places, None, None, None, one.episode, one.role, turns)
 
 
 def _pair(pair: Pair) -> DatasetRow:

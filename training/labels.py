@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from store.datasets import DatasetRow
 from store.perspectives import Perspective
-from training.selection import Row, Selection, balanced
+from training.selection import Row, Selection, balanced, row_of
 
 
 def labelled(
@@ -31,7 +31,7 @@ def labelled(
 
 
 def _turns(one: Perspective, wish: Selection, known: Collection[str], left_out: Counter[str]) -> Iterator[Row]:
-    for at, (said, place) in enumerate(zip(one.spoken, one.places, strict=True)):
+    for at, said in enumerate(one.spoken):
         if said.verdict != "ok" and wish.illegal == "drop":
             left_out["a rule was broken, there or before"] += len(one.spoken) - at
             return
@@ -40,7 +40,7 @@ def _turns(one: Perspective, wish: Selection, known: Collection[str], left_out: 
         if said.verdict == "ok" and wish.keep == "success" and one.outcome == "draw":
             left_out["a draw, which says nothing of its turns"] += 1
             continue
-        yield Row(one, place + 1, (at,))
+        yield row_of(one, (at,))
 
 
 def _good(row: Row, wish: Selection) -> bool:
@@ -61,5 +61,4 @@ def _row(row: Row, wish: Selection) -> DatasetRow:
     else:
         why = "won" if good else f"ended as {one.outcome}"
     before = one.hashes[place - 1] if place else None
-    turns = () if said.turn is None else (said.turn,)
-    return DatasetRow(row.tip, (place,), before, None, good, one.episode, one.role, turns, why=why)
+    return DatasetRow(row.tip, (place,), before, None, good, one.episode, one.role, row.turns, why=why)

@@ -74,13 +74,22 @@ class Row(NamedTuple):
     perspective: Perspective
     upto: int
     loss: tuple[int, ...]
+    # What counts and names rows is noted while the dialogue is at hand: to look into hundreds of thousands of dialogues
+    # once more, each somewhere in memory, takes longer than all the rest.
+    tip: str
+    """The hash of the last message: the dialogue's name in the log."""
+    turns: tuple[str, ...]
+    """Ids of the turns that carry loss."""
+    speaker: Speaker
+    """Who spoke what is trained; `split_speakers` sees to it that it is one of the two."""
+    characters: int
+    """How many are trained."""
     copies: int = 1
-    why: str = ""
 
     @property
     def trained(self) -> tuple[Spoken, ...]:
         """The replies that carry loss."""
-        return tuple(self.perspective.spoken[at] for at in self.loss)
+        return tuple([self.perspective.spoken[at] for at in self.loss])
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -88,18 +97,20 @@ class Row(NamedTuple):
         places = self.perspective.places
         return tuple([places[at] for at in self.loss])
 
-    @property
-    def speaker(self) -> Speaker:
-        """Who spoke what is trained; `split_speakers` sees to it that it is one of the two."""
-        return "human" if self.trained[0].kind == "human" else "synthetic"
 
-    @property
-    def tip(self) -> str:
-        """The hash of the last message: the dialogue's name in the log."""
-        return self.perspective.lines[self.upto - 1][0]
+# in half the time of Row(…)
+_ROW: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)  # pyright: ignore[reportUnknownMemberType]
 
 
-_ROW: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)
+def row_of(one: Perspective, loss: tuple[int, ...]) -> Row:
+    """The row with loss on these replies; the dialogue ends with the last of them."""
+    last, said = one.places[loss[-1]], one.spoken[loss[0]]
+    tip, _, _, text = one.lines[last]
+    turns, characters = (said.turn,), len(text)
+    if len(loss) > 1 or said.turn is None:
+        turns = tuple([turn for at in loss if (turn := one.spoken[at].turn) is not None])
+        characters = sum([len(one.lines[one.places[at]][-1]) for at in loss])
+    return _ROW((one, last + 1, loss, tip, turns, "human" if said.kind == "human" else "synthetic", characters, 1))
 
 
 @dataclass(slots=True)
@@ -112,12 +123,11 @@ class Selected:
     def by_speaker(self) -> dict[str, dict[str, float]]:
         """Rows, trained turns and trained characters by who spoke, with each one's share."""
         found: dict[str, list[int]] = {"human": [0, 0, 0], "synthetic": [0, 0, 0]}
-        for one, _, loss, copies, _ in self.rows:
-            counts = found["human" if one.spoken[loss[0]].kind == "human" else "synthetic"]
+        for _, _, loss, _, _, speaker, characters, copies in self.rows:
+            counts = found[speaker]
             counts[0] += copies
             counts[1] += copies * len(loss)
-            for at in loss:
-                counts[2] += copies * len(one.lines[one.places[at]][-1])
+            counts[2] += copies * characters
         told: dict[str, dict[str, float]] = {}
         for speaker, counts in found.items():
             if counts[0]:
@@ -131,7 +141,7 @@ class Selected:
     def by_cell(self) -> dict[str, int]:
         """Rows (copies counted) by game, role and number of replies."""
         found: Counter[tuple[str, str, str]] = Counter()
-        for one, _, loss, copies, _ in self.rows:
+        for one, _, loss, _, _, _, _, copies in self.rows:
             found[one.game, one.role, _ROUNDS[min(loss[-1] + 1, 3)]] += copies
         return {" · ".join(cell): rows for cell, rows in sorted(found.items())}
 
@@ -139,14 +149,20 @@ class Selected:
 def select(perspectives: Iterable[Perspective], wish: Selection) -> Selected:
     """Make rows of perspectives, and keep as many of each kind as was wished."""
     selected = Selected()
+    seen: set[str | tuple[str, tuple[int, ...]]] = set()
     for one in perspectives:
         why = _unfit(one, wish)
         if why:
             selected.left_out[why] += 1
             continue
-        selected.rows += _rows(one, wish, selected.left_out)
-    if wish.dedupe:
-        selected.rows = _once(selected.rows, selected.left_out)
+        for row in _rows(one, wish, selected.left_out):
+            if wish.dedupe:
+                name = row.tip if len(row.loss) == 1 else (row.tip, row.loss)  # a single loss is on the last message
+                if name in seen:
+                    selected.left_out["the same words again"] += 1
+                    continue
+                seen.add(name)
+            selected.rows.append(row)
     if wish.mix and selected.rows:
         selected.rows = [part for row in selected.rows for part in split_speakers(row)]
     if wish.balance and selected.rows:
@@ -200,16 +216,15 @@ def _rows(one: Perspective, wish: Selection, left_out: Counter[str]) -> list[Row
         left_out["no reply of it may be trained"] += 1
         return []
     broken = [at for at, said in enumerate(one.spoken) if said.verdict != "ok"] if wish.illegal == "drop" else ()
-    places = one.places
     if wish.unit == "turn":
         if broken:
             left_out["a rule was broken before"] += sum(at > broken[0] for at in loss)
             loss = [at for at in loss if at < broken[0]]
-        return [_ROW((one, places[at] + 1, (at,), 1, "")) for at in loss]
+        return [row_of(one, (at,)) for at in loss]
     if broken:
         left_out["a rule was broken"] += 1
         return []
-    return [Row(one, places[loss[-1]] + 1, tuple(loss))]
+    return [row_of(one, tuple(loss))]
 
 
 def split_speakers(row: Row) -> list[Row]:
@@ -218,21 +233,7 @@ def split_speakers(row: Row) -> list[Row]:
     rest = tuple(at for at in row.loss if at not in people)
     if not people or not rest:
         return [row]
-    places = row.perspective.places
-    return [row._replace(loss=part, upto=places[part[-1]] + 1) for part in (people, rest)]
-
-
-def _once(rows: Sequence[Row], left_out: Counter[str]) -> list[Row]:
-    seen: set[tuple[str, tuple[int, ...]]] = set()
-    kept: list[Row] = []
-    for row in rows:
-        one, upto, loss, _, _ = row
-        seen.add((one.lines[upto - 1][0], loss))
-        if len(seen) > len(kept):
-            kept.append(row)
-    if len(kept) < len(rows):
-        left_out["the same words again"] += len(rows) - len(kept)
-    return kept
+    return [row_of(row.perspective, part) for part in (people, rest)]
 
 
 def _mixed(rows: Sequence[Row], wish: Selection, left_out: Counter[str]) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tiny_game import Script, new_match
 
@@ -10,7 +12,7 @@ from players.base import Identity, PlayerError, Reply
 from players.driver import drive
 from players.ports import Place
 from store.filters import Filters
-from store.perspectives import Read, perspectives
+from store.perspectives import Read, _Messages, perspectives
 
 
 @pytest.fixture
@@ -117,13 +119,22 @@ async def test_a_dialogue_that_is_not_whole_is_left_out_and_counted(log, played)
     assert sum(read.left_out.values()) == 1 and read.episodes == 1
 
 
-@pytest.mark.parametrize(("spread", "near"), [(0, 4096), (8, 0), (10**6, 10**6)])
-async def test_dialogues_are_the_same_however_they_are_read(log, played, monkeypatch, spread, near):
-    """Looked up one by one, read up to a point, or read with everything that lies between."""
+@pytest.mark.parametrize(("spread", "near", "sizes"), [(0, 4096, [1, 2, 1]), (8, 0, [1] * 4), (10**6, 10**6, [1] * 4)])
+async def test_dialogues_are_the_same_however_they_are_read(log, played, monkeypatch, spread, near, sizes):
+    """Looked up one by one, read up to a point, or read with everything that lies between; and however many at once:
+    what lies scattered is read in ever larger pieces.
+    """
     expected = all_of(log)
     for name in ("riddle-1", "riddle-0"):  # the same words again: they stand where they were said first
         await drive(new_match(name=name), {"asker": Script("a", "win"), "teller": Script("x")}, log.recorder)
     again = all_of(log)[len(expected) :]
     monkeypatch.setattr("store.perspectives.SPREAD", spread)
     monkeypatch.setattr("store.perspectives.NEAR", near)
+    monkeypatch.setattr("store.perspectives.CHUNK", 1)
+    pieces: list[int] = []
+    read = _Messages.read
+    monkeypatch.setattr(
+        _Messages, "read", lambda self, ids, *more: (pieces.append(len(json.loads(ids))), read(self, ids, *more))
+    )
     assert all_of(log) == expected + again and [len(one.messages) for one in again if one.role == "asker"] == [4, 4]
+    assert pieces == sizes
