@@ -30,6 +30,7 @@ from playpen_tui.messages import (
     Go,
     Judge,
     Look,
+    NewRun,
     NewTraining,
     OpenPair,
     OpenTraining,
@@ -239,6 +240,12 @@ class PlaypenApp(App[int]):
         from playpen_tui.screens.train_wizard import TrainwizardScreen
 
         await self.push_screen(TrainwizardScreen(self.bench, message.wish))
+
+    async def on_new_run(self, message: NewRun) -> None:
+        """To the form of a self-play run."""
+        from playpen_tui.screens.selfplay import SelfplayScreen
+
+        await self.push_screen(SelfplayScreen(self.bench, message.draft))
 
     def on_judge(self, message: Judge) -> None:
         """To the pairs of a queue."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from playpen_tui.branching import BranchWish
     from playpen_tui.figures import Asked
     from playpen_tui.judging import Shown
+    from playpen_tui.selfplay_wish import Draft
     from playpen_tui.study import Taking
     from playpen_tui.training_wish import Wish
     from playpen_tui.watching import Watch
@@ -114,6 +115,14 @@ class NewTraining(Message):
     def __init__(self, wish: Wish | None = None) -> None:
         super().__init__()
         self.wish = wish
+
+
+class NewRun(Message):
+    """Open the form of a self-play run, over whatever is open; its fields begin as this."""
+
+    def __init__(self, draft: Draft | None = None) -> None:
+        super().__init__()
+        self.draft = draft
 
 
 class Fork(Message):

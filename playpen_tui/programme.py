@@ -27,8 +27,8 @@ RUNS, BOOKMARKS, EPISODES = 50, 50, 100
 KINDS = {"self_play": "self-play", "eval": "evaluation", "branch": "branches"}
 """Kinds of run that can be watched, and how people call them."""
 NOTHING = (
-    "There is nothing to watch yet: play a game, or let models play many of them with"
-    " `playpen-tui selfplay taboo --player bot`; both are listed here."
+    "There is nothing to watch yet: play a game, or let models play many among themselves (ctrl+n); both are listed"
+    " here."
 )
 
 

@@ -14,11 +14,24 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from games import catalog
 from games.engine import Role
 from players.base import Player, PlayerError
 from players.gate import Gate, Limits
 from players.opening import Table, check
-from players.plan import BadPlan, Plan, fingerprint, jobs, names_of, size, specs
+from players.plan import (
+    BadPlan,
+    Plan,
+    Seats,
+    check_roles,
+    fingerprint,
+    jobs,
+    material,
+    names_of,
+    size,
+    specs,
+    tables,
+)
 from players.ports import NoRecorder
 from players.scheduler import Job, Scheduler, Tally
 from players.spec import PlayerSpec, parse
@@ -214,7 +227,7 @@ async def open_selfplay(bench: Workbench, wish: Wish, table: Table | None = None
         if limits.cost is not None:
             _priced(bench, spec)
 
-    _check(plan, bench)
+    check_plan(plan, bench)
     for spec in dict.fromkeys(spec for spec, _, _ in specs(plan)):
         may_sit(spec)
     planned = list(jobs(plan))
@@ -303,8 +316,29 @@ def _backend(bench: Workbench, named: PlayerSpec) -> str:
     return entry.backend if entry else named.kind
 
 
-def _check(plan: Plan, bench: Workbench) -> None:
-    """Names and seats, without opening anybody."""
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a plan comes to."""
+
+    episodes: int
+    games: tuple[tuple[str, int, tuple[Seats, ...]], ...]
+    """Each game, how many instances it has to play, and who sits where at each of its tables."""
+
+
+def outlook(plan: Plan, bench: Workbench) -> Outlook:
+    """Count a run before it is begun, and see that its names are known and its seats taken; opens nobody.
+
+    Raises what `check_plan` raises, and UnknownInstance.
+    """
+    check_plan(plan, bench)
+    games = [catalog.get(name) for name in plan.games]
+    found = [(game.name, len(material(plan, game)), tuple(tables(plan, game))) for game in games]
+    return Outlook(size(plan), tuple(found))
+
+
+def check_plan(plan: Plan, bench: Workbench) -> None:
+    """Names and seats, without opening anybody. Raises BadPlan, UnknownGame, UnknownPlayer and SpecError."""
+    check_roles(plan)
     for spec, game, role in specs(plan):
         named = parse(spec)
         if _backend(bench, named) == "transformers" and named.settings.get("assist", plan.assist):

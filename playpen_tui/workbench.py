@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from players.known import Known
     from players.trying import Trial
     from playpen_tui.branch_runs import BranchRuns
+    from playpen_tui.selfplay_wish import Draft
     from playpen_tui.training_wish import Wish
     from store.follow import Follower
     from store.records import Invitation
@@ -136,6 +137,8 @@ class Workbench:
         """How the models did that were tried since the app began, by spec."""
         self.wished: Wish | None = None
         """A training that somebody has described and not begun."""
+        self.drafted: Draft | None = None
+        """A self-play run that somebody has described."""
 
     async def __aenter__(self) -> Self:
         return self

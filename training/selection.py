@@ -99,7 +99,7 @@ class Row(NamedTuple):
 
 
 # in half the time of Row(…)
-_ROW: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)  # pyright: ignore[reportUnknownMemberType]
+_ROW: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)
 
 
 def row_of(one: Perspective, loss: tuple[int, ...]) -> Row:

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ import click
 from playpen_tui.cli.common import db_option, json_option, named_seats, place, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from playpen_tui.selfplay import SelfPlay, Wish
+    from playpen_tui.selfplay_wish import Draft
 
 LIMITS = {"timeout": "timeout", "retries": "retries", "tokens": "max_tokens", "cost": "max_cost"}
 """Fields of `Limits` and the options that name them."""
@@ -39,6 +42,10 @@ PLANNED = {
     "no_record": "--no-record",
 }
 """Options that say what is played: a run that is resumed has said it."""
+
+
+FORMLESS = ("resume", "experiment", "protocol", "shard", "timeout", "retries", "max_cost", "no_record")
+"""Options for which the form of a run has no field."""
 
 
 class Amount(click.FloatRange):
@@ -91,6 +98,8 @@ class Amount(click.FloatRange):
 def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **asked: Any) -> None:
     """Let models play GAMES with themselves and each other; every episode goes into the log.
 
+    Without GAMES, on a terminal, a form opens.
+
     Ctrl-C lets the matches under way end, a second one stops at once; `--resume RUN` goes on.
     """
     path = place(ctx, db)
@@ -98,8 +107,14 @@ def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **a
         from playpen_tui.cli.spectate import latest
 
         asked["resume"] = latest(path)
+    screen = not (plain or as_json) and sys.stdout.isatty() and sys.stdin.isatty()
+    if screen and not asked["games"] and all(asked[key] is None for key in FORMLESS):
+        from playpen_tui.cli.play import open_app
+        from playpen_tui.messages import NewRun
+
+        ctx.exit(open_app(path, first=NewRun(_draft(asked))))
     wish = wished(asked)
-    if not (plain or as_json) and sys.stdout.isatty() and sys.stdin.isatty():
+    if screen:
         from playpen_tui.cli.play import open_app
         from playpen_tui.watching import Watch
 
@@ -155,6 +170,27 @@ def wished(asked: dict[str, Any]) -> Wish:
         limits=limits,
         record=not asked["no_record"],
     )
+
+
+def _draft(asked: Mapping[str, Any]) -> Draft:
+    """What the options say, written into the form."""
+    from playpen_tui.selfplay_wish import CROSS, SWAP, YES, Draft
+
+    pairing = [word for word, key in ((CROSS, "cross"), (SWAP, "swap")) if asked[key]]
+    written = {
+        "players": " ".join(asked["players"]),
+        "seats": " ".join(asked["seats"]),
+        "pairing": pairing[0] if pairing else "",
+        "split": asked["split"],
+        "language": asked["language"],
+        "episodes": asked["episodes"],
+        "siblings": asked["per_instance"],
+        "seed": asked["seed"],
+        "at_once": asked["concurrency"],
+        "tokens": asked["max_tokens"],
+        "assist": YES if asked["assist"] else "",
+    }
+    return replace(Draft(), **{key: str(value) for key, value in written.items() if value not in (None, "")})
 
 
 async def _early(path: Path | None, wish: Wish) -> str | None:

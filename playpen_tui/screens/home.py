@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from playpen_tui.actions import bindings
-from playpen_tui.messages import Differ, Go, Look, OpenTraining, Sit
+from playpen_tui.messages import Differ, Go, Look, NewRun, OpenTraining, Sit
 from playpen_tui.overview import Overview
 from playpen_tui.sitting import Setup
 from playpen_tui.text import one_line, short
@@ -22,6 +22,8 @@ from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, described, expected
 
 NAME = 14
+LOW = 20
+"""Lines below which Home names no more than what it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class HomeScreen(Screen[None]):
             return
         rows = [_Row("Play", Content(short(described(overview.default), width - NAME - 7)), "enter")]
         rows.append(_Row("", Content.styled("another game, another seat, another partner", "$secondary"), "p"))
+        if self.size.height >= LOW:
+            rows.append(_Row("", Content.styled("many matches, models among themselves", "$secondary"), "n"))
         lines = self._lines(rows, width)
         unfinished = [
             _Row("Go on" if n == 0 else "", Content(short(u.line, width - NAME - 4)), str(n + 1))
@@ -157,6 +161,10 @@ class HomeScreen(Screen[None]):
     def action_spectate(self) -> None:
         """What there is to watch."""
         self.app.post_message(Go("stands"))
+
+    def action_new_run(self) -> None:
+        """Many matches of models."""
+        self.app.post_message(NewRun())
 
     def action_results(self) -> None:
         """The results."""

@@ -16,7 +16,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from playpen_tui.actions import bindings
-from playpen_tui.messages import Go, Look
+from playpen_tui.messages import Go, Look, NewRun
 from playpen_tui.programme import NOTHING, Item, programme
 from playpen_tui.text import one_line, short
 from playpen_tui.theme import GLYPHS
@@ -201,6 +201,10 @@ class StandsScreen(Screen[None]):
             self.notify(f"nothing was ever begun in this run, so there is nothing to watch{way}", markup=False)
         elif item is not None:
             self.app.post_message(Look(item.watch, over=True))
+
+    def action_new(self) -> None:
+        """Another run."""
+        self.app.post_message(NewRun())
 
     def action_back(self) -> None:
         """Without the filter, else home."""

@@ -6,14 +6,13 @@ A process of its own counts, so that the fields answer at once; where the wish h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from textual import work
-from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widget import Widget
+from textual.widgets import Static
 
 from playpen_tui import beginning
 from playpen_tui.actions import bindings
@@ -22,107 +21,62 @@ from playpen_tui.listing import fit
 from playpen_tui.messages import Go, OpenTraining
 from playpen_tui.screens.browse import chips
 from playpen_tui.screens.dialogs import Choose
-from playpen_tui.screens.faults import Telling
-from playpen_tui.screens.form import Choice, Entry
+from playpen_tui.screens.wizard import PAUSE, Field, WizardScreen, good, wrong
 from playpen_tui.text import one_line
 from playpen_tui.training_wish import Wish
-from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench, expected
 from store.query import parse
 
-PAUSE = 0.35
-"""Seconds without a key before the log is counted."""
 METHODS = ("sft", "dpo", "kto", "grpo")
 FIELDS = (
-    ("method", "method", "sft learns good turns, dpo from pairs, kto from good and bad ones, grpo by playing"),
-    ("learner", "learner", "a model whose weights lie here; ctrl+o lists them"),
-    ("name", "name", "what the result is called; it is a player then"),
-    ("recipe", "recipe", "tiny, smoke, paper-… or a file that ends in .toml; ctrl+o lists them"),
-    ("query", "episodes", "which ones, as in browse: game:taboo speaker:human tag:good; empty takes all"),
-    ("mix", "mix", "shares of trained turns: human=0.3,synthetic=0.7; empty takes them as they come"),
-    ("steps", "steps", "how many, instead of the recipe's"),
-    ("folder", "folder", "where its files go; empty for trainings/NAME here"),
+    Field(
+        "method",
+        "method",
+        "sft learns good turns, dpo from pairs, kto from good and bad ones, grpo by playing",
+        METHODS,
+    ),
+    Field("learner", "learner", "a model whose weights lie here; ctrl+o lists them"),
+    Field("name", "name", "what the result is called; it is a player then"),
+    Field("recipe", "recipe", "tiny, smoke, paper-… or a file that ends in .toml; ctrl+o lists them"),
+    Field("query", "episodes", "which ones, as in browse: game:taboo speaker:human tag:good; empty takes all"),
+    Field("mix", "mix", "shares of trained turns: human=0.3,synthetic=0.7; empty takes them as they come"),
+    Field("steps", "steps", "how many, instead of the recipe's"),
+    Field("folder", "folder", "where its files go; empty for trainings/NAME here"),
 )
-"""Key, label and hint of each field."""
 
 
-class TrainwizardScreen(Telling):
+class TrainwizardScreen(WizardScreen):
     """The wizard."""
 
     BINDINGS = bindings("trainwizard")
-    CSS_PATH = "training.tcss"
+    HEADING = "A new training"
+    FIELDS = FIELDS
+    LISTED = ("learner", "recipe")
 
     def __init__(self, bench: Workbench, wish: Wish | None = None) -> None:
-        super().__init__()
-        self.bench = bench
-        self._first = wish or bench.wished or Wish()
+        super().__init__(bench, wish or bench.wished or Wish())
         self.facts: Mapping[str, Any] | None = None
         self.wrong = ""
         self._counting = False
         self._beginning = False
 
-    def compose(self) -> ComposeResult:
-        """Fields, and the light table."""
-        with Horizontal(id="head"):
-            yield Static("A new training", id="title")
-            yield Static("", id="state")
-        with Container(id="room"):
-            with VerticalScroll(id="fields", can_focus=False):
-                for key, label, _ in FIELDS:
-                    with Horizontal(classes="row"):
-                        yield Static(Content(label), classes="label")
-                        if key == "method":
-                            yield Choice(key, METHODS, self._first.method)
-                        else:
-                            yield Entry(key, str(getattr(self._first, key)))
-                    if key == "query":
-                        yield Static("", id="chips")
-                yield Static("", id="about")
-            with VerticalScroll(id="table", can_focus=False):
-                yield Static("", id="facts")
-        yield KeyLine()
-
-    def on_mount(self) -> None:
-        """Count with what stands there."""
-        self.set_focus(self.query_one(Choice))
-        self._changed()
-
-    def on_resize(self) -> None:
-        """Other widths have other bars."""
-        self.call_after_refresh(self._draw)
-
-    @property
-    def fields(self) -> list[Choice | Entry]:
-        """The fields in order."""
-        return [*self.query(Choice), *self.query(Entry)]
+    def below(self, key: str) -> Iterator[Widget]:
+        """Under the query, how it is understood."""
+        if key == "query":
+            yield Static("", id="chips")
 
     @property
     def wish(self) -> Wish:
         """What stands in the fields."""
-        return Wish(**{field.key: field.value.strip() for field in self.fields})
+        return Wish(**self.values)
 
     # counting
 
-    def on_choice_changed(self) -> None:
-        """Another method."""
-        self._changed()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Another wish."""
-        if getattr(event.input, "key", "") == "name":
-            self._draw()
-        else:
-            self._changed()
-
-    def on_descendant_focus(self) -> None:
-        """Say what the field takes."""
-        key = getattr(self.focused, "key", "")
-        hint = next((hint for name, _, hint in FIELDS if name == key), "")
-        self.query_one("#about", Static).update(Content(hint))
-        if self.focused is not None:
-            self.focused.scroll_visible(animate=False)
-
-    def _changed(self) -> None:
+    def changed(self, key: str) -> None:
+        """Count anew, but for another name."""
+        if key == "name":
+            self.draw()
+            return
         try:
             query = parse(self.wish.query)
         except expected() as error:
@@ -133,12 +87,12 @@ class TrainwizardScreen(Telling):
             shown = any(chip.key != "sort" for chip in query.chips)
             self.query_one("#chips", Static).update(chips(query) if shown else Content(""))
             self._count()
-        self._draw()
+        self.draw()
 
     @work(group="count", exclusive=True, exit_on_error=False)
     async def _count(self) -> None:
         self._counting = True
-        self._draw()
+        self.draw()
         await asyncio.sleep(PAUSE)
         try:
             await self.bench.log()  # made where it is not there yet
@@ -147,11 +101,12 @@ class TrainwizardScreen(Telling):
         except (CannotCount, *expected()) as error:
             self.facts, self.wrong = None, str(error)
         self._counting = False
-        self._draw()
+        self.draw()
 
     # drawing
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """How it stands, and what would be trained."""
         if not self.is_attached or not self.query("#facts"):
             return
         state = "beginning …" if self._beginning else "counting …" if self._counting else ""
@@ -159,9 +114,9 @@ class TrainwizardScreen(Telling):
         pale = " " if not self._counting else " …"
         lines = [Content.styled(f"What the log gives{pale}", "bold $accent")]
         if self.wrong:
-            lines.append(Content.styled(f"✗ {one_line(self.wrong, 500)}", "$error"))
+            lines.append(wrong(one_line(self.wrong, 500)))
         if name := self._name_trouble():
-            lines.append(Content.styled(f"✗ {name}", "$error"))
+            lines.append(wrong(name))
         elif self.ready:
             lines.append(Content.styled("ctrl+s", "$accent") + Content(" begins it"))
         if self.facts is not None:
@@ -192,35 +147,10 @@ class TrainwizardScreen(Telling):
 
     # keys
 
-    def _step(self, by: int) -> None:
-        fields = self.fields
-        at = next((number for number, one in enumerate(fields) if one is self.focused), 0)
-        self.set_focus(fields[(at + by) % len(fields)])
-
-    def action_next_field(self) -> None:
-        """Down."""
-        self._step(1)
-
-    def action_previous_field(self) -> None:
-        """Up."""
-        self._step(-1)
-
-    def action_choose(self) -> None:
-        """Another method."""
-        if isinstance(self.focused, Choice):
-            self.focused.turn(1)
-
-    def action_choose_back(self) -> None:
-        """The method before."""
-        if isinstance(self.focused, Choice):
-            self.focused.turn(-1)
-
     @work(group="fill", exclusive=True, exit_on_error=False)
     async def action_fill(self) -> None:
         """From a list: learners that lie here, or recipes."""
-        entry = self.focused
-        if not isinstance(entry, Entry) or entry.key not in ("learner", "recipe"):
-            entry = next(field for field in self.query(Entry) if field.key == "learner")
+        entry = self.listed
         found = await asyncio.to_thread(self._recipes if entry.key == "recipe" else self._learners)
         if not found:
             self.notify("no model with weights is registered; m on Home adds one", markup=False)
@@ -262,7 +192,7 @@ class TrainwizardScreen(Telling):
         """Freeze the rows, start the process, and go to the dashboard."""
         wish = self.wish
         self._beginning = True
-        self._draw()
+        self.draw()
         try:
             told = await beginning.ask("begin", self.bench.path, wish)
         except CannotCount as error:
@@ -271,25 +201,12 @@ class TrainwizardScreen(Telling):
             self.bench.wished = None
             self.app.post_message(OpenTraining(str(told["training"]), instead=True))
         self._beginning = False
-        self._draw()
+        self.draw()
 
     def action_back(self) -> None:
         """Away; what is written comes back with the next wizard."""
         self.bench.wished = self.wish
         self.app.post_message(Go("back"))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Begin only what can begin."""
-        if action == "begin":
-            return self.ready
-        if action in ("choose", "choose_back"):
-            return isinstance(self.focused, Choice)
-        return True
-
-
-def good(text: str) -> Content:
-    """Something that is well."""
-    return Content.styled("✓ ", "$success") + Content(text)
 
 
 def table(told: Mapping[str, Any], width: int) -> list[Content]:

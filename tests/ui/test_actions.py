@@ -30,6 +30,7 @@ from playpen_tui.messages import (
     Fork,
     Go,
     Look,
+    NewRun,
     NewTraining,
     OpenTraining,
     Sit,
@@ -55,6 +56,7 @@ from playpen_tui.screens.play import PlayScreen
 from playpen_tui.screens.queues import QueuesScreen
 from playpen_tui.screens.reply import CorrectDialog, ReplyDialog
 from playpen_tui.screens.results import ResultsScreen
+from playpen_tui.screens.selfplay import SelfplayScreen
 from playpen_tui.screens.spectate import SpectateScreen
 from playpen_tui.screens.stands import StandsScreen
 from playpen_tui.screens.study import StudyScreen
@@ -125,6 +127,7 @@ DOERS = {
     "training": (TrainingScreen,),
     "traincompare": (TraincompareScreen,),
     "trainwizard": (TrainwizardScreen,),
+    "selfplay": (SelfplayScreen,),
     "turn": (Dialogue, Page),
     "reply": (ReplyDialog,),
     "choose": (Choose,),
@@ -469,6 +472,10 @@ async def offered_among_the_trainings(stage, log, folder) -> set[str]:
     await (await open_selfplay(stage.bench, Wish(Plan(("taboo",), ("bot",), episodes=6, seed=3)))).run()
     stage.app.post_message(NewTraining(beginning.Wish(learner="tiny", recipe="smoke", name="new")))
     await stage.to("TrainwizardScreen")
+    await stage.sees("begins it")
+    found |= await offered(stage)
+    stage.app.post_message(NewRun())
+    await stage.to("SelfplayScreen")
     await stage.sees("begins it")
     return found | await offered(stage)
 

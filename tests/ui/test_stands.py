@@ -108,7 +108,7 @@ async def test_typing_filters_and_escape_shows_all_again(stage):
 async def test_an_empty_list_says_how_to_get_something(stage):
     async with stage.open():
         stage.press("s")
-        await stage.sees("There is nothing to watch yet", "playpen-tui selfplay taboo --player bot")
+        await stage.sees("There is nothing to watch yet", "ctrl+n")
         stage.press("enter", "down")
         await stage.settle()
         assert stage.at == "StandsScreen"

@@ -1,0 +1,171 @@
+"""What wizards have in common: fields on one side, and on the other what would come of them, told anew while one types.
+
+A field is a line or a choice; arrows and enter go from one to the next. What a wizard counts and begins is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from playpen_tui.screens.faults import Telling
+from playpen_tui.screens.form import Choice, Entry
+from playpen_tui.widgets.keys import KeyLine
+from playpen_tui.workbench import Workbench
+
+PAUSE = 0.35
+"""Seconds without a key before a wizard counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One line of a wizard; with `choices`, one of them."""
+
+    key: str
+    label: str
+    hint: str
+    choices: tuple[str, ...] = ()
+
+
+class WizardScreen(Telling):
+    """Fields, and a table beside them. `first` has what stands in the fields at the beginning, by their keys."""
+
+    CSS_PATH = "wizard.tcss"
+    HEADING: ClassVar[str]
+    FIELDS: ClassVar[tuple[Field, ...]]
+    LISTED: ClassVar[tuple[str, ...]]
+    """Keys of the fields that can be filled from a list."""
+
+    def __init__(self, bench: Workbench, first: object) -> None:
+        super().__init__()
+        self.bench = bench
+        self._first = first
+
+    def compose(self) -> ComposeResult:
+        """Fields, and the table."""
+        with Horizontal(id="head"):
+            yield Static(Content(self.HEADING), id="title")
+            yield Static("", id="state")
+        with Container(id="room"):
+            with Vertical(id="left"):
+                with VerticalScroll(id="fields", can_focus=False):
+                    for field in self.FIELDS:
+                        value = str(getattr(self._first, field.key))
+                        with Horizontal(classes="row"):
+                            yield Static(Content(field.label), classes="label")
+                            yield Choice(field.key, field.choices, value) if field.choices else Entry(field.key, value)
+                        yield from self.below(field.key)
+                yield Static("", id="about")
+            with VerticalScroll(id="table", can_focus=False):
+                yield Static("", id="facts")
+        yield KeyLine()
+
+    def below(self, key: str) -> Iterator[Widget]:
+        """What stands under a field."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Count with what stands there."""
+        self.set_focus(self.fields[0])
+        self.changed("")
+
+    def on_resize(self) -> None:
+        """Other widths have another table."""
+        self.call_after_refresh(self.draw)
+
+    @property
+    def fields(self) -> list[Choice | Entry]:
+        """The fields in order."""
+        return [field for field in self.query("#fields .row > *") if isinstance(field, Choice | Entry)]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What stands in the fields, by their keys."""
+        return {field.key: field.value.strip() for field in self.fields}
+
+    def changed(self, key: str) -> None:
+        """Something else stands in this field."""
+        raise NotImplementedError
+
+    def draw(self) -> None:
+        """Draw the table."""
+        raise NotImplementedError
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can begin."""
+        raise NotImplementedError
+
+    def on_choice_changed(self) -> None:
+        """Another choice."""
+        self.changed(getattr(self.focused, "key", ""))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Another wish."""
+        self.changed(getattr(event.input, "key", ""))
+
+    def on_descendant_focus(self) -> None:
+        """Say what the field takes."""
+        key = getattr(self.focused, "key", "")
+        hint = next((field.hint for field in self.FIELDS if field.key == key), "")
+        self.query_one("#about", Static).update(Content(hint))
+        if self.focused is not None:
+            self.focused.scroll_visible(animate=False)
+
+    # keys
+
+    def _step(self, by: int) -> None:
+        fields = self.fields
+        at = next((number for number, one in enumerate(fields) if one is self.focused), 0)
+        self.set_focus(fields[(at + by) % len(fields)])
+
+    def action_next_field(self) -> None:
+        """Down."""
+        self._step(1)
+
+    def action_previous_field(self) -> None:
+        """Up."""
+        self._step(-1)
+
+    def action_choose(self) -> None:
+        """The next of a choice."""
+        if isinstance(self.focused, Choice):
+            self.focused.turn(1)
+
+    def action_choose_back(self) -> None:
+        """The one before."""
+        if isinstance(self.focused, Choice):
+            self.focused.turn(-1)
+
+    @property
+    def listed(self) -> Entry:
+        """The field that a list fills: the one with the cursor, else the first that has a list."""
+        here = self.focused
+        if isinstance(here, Entry) and here.key in self.LISTED:
+            return here
+        return next(field for field in self.query(Entry) if field.key in self.LISTED)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Begin only what can begin."""
+        if action == "begin":
+            return self.ready
+        if action in ("choose", "choose_back"):
+            return isinstance(self.focused, Choice)
+        return True
+
+
+def good(text: str) -> Content:
+    """Something that is well."""
+    return Content.styled("✓ ", "$success") + Content(text)
+
+
+def wrong(text: str) -> Content:
+    """Something that will not do."""
+    return Content.styled(f"✗ {text}", "$error")
