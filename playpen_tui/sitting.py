@@ -85,10 +85,10 @@ class Setup:
         return replace(self, seats=fresh, seed=None, resume=None, join=None, **changes)
 
     def swapped(self) -> Setup:
-        """The same instance with everybody one seat further."""
+        """Everybody one seat further; with another instance where people sit, who have seen at the end what it hid."""
         roles = list(self.seats)
         moved = {role: self.seats[roles[(number + 1) % len(roles)]] for number, role in enumerate(roles)}
-        return self._with(moved)
+        return self._with(moved, instance=None) if self.has_people else self._with(moved)
 
     def again(self) -> Setup:
         """The same instance, other luck."""

@@ -469,7 +469,7 @@ class PlayScreen(TurnsScreen[None]):
             case "again":
                 self.app.post_message(Sit(here.again()))
             case "swap":
-                self.app.post_message(Sit(here.swapped()))
+                self.app.post_message(Sit(here.swapped(), avoid=name))
             case "next_instance":
                 self.app.post_message(Sit(setup.following(), avoid=name))
             case "pick" | "home":

@@ -47,7 +47,9 @@ def test_a_role_that_the_game_has_not() -> None:
 def test_swap_again_and_next_are_new_setups() -> None:
     setup = Setup("taboo", {"describer": "human", "guesser": "bot"}, instance="high-en-001", seed=4)
     assert setup.swapped().seats == {"describer": "bot", "guesser": "human"}
-    assert setup.swapped().instance == setup.again().instance == "high-en-001"
+    assert setup.swapped().instance is None and setup.again().instance == "high-en-001"
+    models = Setup("taboo", {"describer": "bot", "guesser": "m"}, instance="high-en-001")
+    assert models.swapped().instance == "high-en-001", "nobody has learned what it hides"
     assert setup.again().seed is None, "other luck"
     assert setup.following().instance is None
     assert setup.has_people

@@ -222,14 +222,14 @@ async def test_the_keys_of_the_end_card(stage, key, arrives, same):
             assert (stage.match.instance.name == "high-en-001") == same
 
 
-async def test_swapping_keeps_the_instance_and_exchanges_the_seats(stage, taboo):
+async def test_swapping_exchanges_the_seats_over_a_word_that_nobody_has_seen(stage, taboo):
     async with stage.open(taboo()):
         await stage.my_turn("describer")
         stage.line(stage.good()["clue"])
         await stage.over()
         stage.press("w")
         await stage.my_turn("guesser")
-        assert stage.match.instance.name == "high-en-004"
+        assert stage.match.instance.name != "high-en-004"
         assert stage.sitting.setup.seats == {"describer": MODEL, "guesser": "human"}
 
 
