@@ -35,7 +35,9 @@ AROUND = 11
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
+    """One line of a form; with `choices`, one of them."""
+
     key: str
     label: str
     hint: str
@@ -43,19 +45,19 @@ class _Field:
 
 
 FIELDS = (
-    _Field("name", "name", "how you will call it: letters, digits and . _ + / -"),
-    _Field(
+    Field("name", "name", "how you will call it: letters, digits and . _ + / -"),
+    Field(
         "backend", "backend", "openai: any compatible server, vllm: its server or weights, llamacpp: a GGUF", BACKENDS
     ),
-    _Field("model", "model", "its name on the server, or the file or folder of its weights"),
-    _Field("base_url", "address", "http://HOST:PORT/v1; empty for the backend's usual one"),
-    _Field("api_key_env", "key variable", "the NAME of the variable that holds the key, never the key"),
-    _Field("sampling", "settings", "decoding, such as temperature=0 max_tokens=300"),
-    _Field("adapter", "adapter", "folder of a LoRA adapter"),
-    _Field("assist", "assisted", "help its seats to keep the form of a game", (USUAL, "on", "off")),
-    _Field("price_in", "price in", "US dollars per million tokens that are sent"),
-    _Field("price_out", "price out", "US dollars per million tokens that come back"),
-    _Field("description", "about", "what it is, in a few words"),
+    Field("model", "model", "its name on the server, or the file or folder of its weights"),
+    Field("base_url", "address", "http://HOST:PORT/v1; empty for the backend's usual one"),
+    Field("api_key_env", "key variable", "the NAME of the variable that holds the key, never the key"),
+    Field("sampling", "settings", "decoding, such as temperature=0 max_tokens=300"),
+    Field("adapter", "adapter", "folder of a LoRA adapter"),
+    Field("assist", "assisted", "help its seats to keep the form of a game", (USUAL, "on", "off")),
+    Field("price_in", "price in", "US dollars per million tokens that are sent"),
+    Field("price_out", "price out", "US dollars per million tokens that come back"),
+    Field("description", "about", "what it is, in a few words"),
 )
 
 

@@ -15,7 +15,8 @@ from games import catalog
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Look
 from playpen_tui.screens.dialogs import Choose
-from playpen_tui.screens.wizard import PAUSE, Field, WizardScreen, good, wrong
+from playpen_tui.screens.form import Field
+from playpen_tui.screens.wizard import PAUSE, WizardScreen, good, wrong
 from playpen_tui.selfplay import Outlook, Wish, outlook
 from playpen_tui.selfplay_wish import NO, PAIRINGS, YES, Draft, words
 from playpen_tui.sitting import HUMAN

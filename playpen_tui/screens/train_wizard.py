@@ -21,7 +21,8 @@ from playpen_tui.listing import fit
 from playpen_tui.messages import Go, OpenTraining
 from playpen_tui.screens.browse import chips
 from playpen_tui.screens.dialogs import Choose
-from playpen_tui.screens.wizard import PAUSE, Field, WizardScreen, good, wrong
+from playpen_tui.screens.form import Field
+from playpen_tui.screens.wizard import PAUSE, WizardScreen, good, wrong
 from playpen_tui.text import one_line
 from playpen_tui.training_wish import Wish
 from playpen_tui.workbench import Workbench, expected

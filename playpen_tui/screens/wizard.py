@@ -6,7 +6,6 @@ A field is a line or a choice; arrows and enter go from one to the next. What a 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,22 +15,12 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from playpen_tui.screens.faults import Telling
-from playpen_tui.screens.form import Choice, Entry
+from playpen_tui.screens.form import Choice, Entry, Field
 from playpen_tui.widgets.keys import KeyLine
 from playpen_tui.workbench import Workbench
 
 PAUSE = 0.35
 """Seconds without a key before a wizard counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One line of a wizard; with `choices`, one of them."""
-
-    key: str
-    label: str
-    hint: str
-    choices: tuple[str, ...] = ()
 
 
 class WizardScreen(Telling):
