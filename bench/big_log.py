@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from pathlib import Path
 
 from games.engine import Message
@@ -48,13 +48,17 @@ def _words() -> tuple[list[str], list[float]]:
     return made, list(accumulate(1 / rank for rank in range(1, len(made) + 1)))
 
 
-def make(path: Path, episodes: int, plies: int = 10, seed: int = 0) -> None:
-    """Write so many episodes of about so many turns each into a new log."""
+def make(path: Path, episodes: int, plies: int = 10, seed: int = 0, at_once: int = 0) -> None:
+    """Write so many episodes of about so many turns each into a new log.
+
+    With `at_once` as a self-play run of so many matches at once leaves it: their messages in turn, one role's prompt of
+    its instance and the other's the same in every match. Without, one episode behind the other, each with its prompts.
+    """
     with closing(open_writer(path).connection) as connection:
         statements = {table: insert_sql(table) for table in COLUMNS}
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA foreign_keys = OFF")  # every row that is named is there; looking costs a third more
-        for rows in _batches(episodes, plies, random.Random(seed)):
+        for rows in _batches(episodes, plies, random.Random(seed), at_once):
             connection.execute("BEGIN IMMEDIATE")
             for table, some in rows.items():
                 if table in statements:
@@ -65,7 +69,7 @@ def make(path: Path, episodes: int, plies: int = 10, seed: int = 0) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _batches(episodes: int, plies: int, luck: random.Random) -> Iterator[dict[str, list[Row]]]:
+def _batches(episodes: int, plies: int, luck: random.Random, at_once: int) -> Iterator[dict[str, list[Row]]]:
     words, weights = _words()
     start = datetime(2026, 1, 1, tzinfo=UTC)
     rows: dict[str, list[Row]] = {table: [] for table in ("runs", *COLUMNS, "tags")}
@@ -82,10 +86,19 @@ def _batches(episodes: int, plies: int, luck: random.Random) -> Iterator[dict[st
     ]
     rows["instances"] += instances
     by_game = {game: [row for row in instances if row[1] == game] for game in _GAMES}
+    under_way: list[list[Row]] = []
     rare = {episodes // 7, episodes // 3, episodes - 2}
     for number in range(episodes):
         began = start + timedelta(seconds=240 * number)
-        _episode(rows, number, began, run, by_game, plies, luck, (words, weights), number in rare)
+        before = len(rows["messages"])
+        _episode(rows, number, began, run, by_game, plies, luck, (words, weights), number in rare, at_once > 0)
+        if at_once:
+            under_way.append(rows["messages"][before:])
+            del rows["messages"][before:]
+            if len(under_way) == at_once or number + 1 == episodes or (number + 1) % _BATCH == 0:
+                turn_by_turn = zip_longest(*under_way)
+                rows["messages"] += [row for some in turn_by_turn for row in some if row is not None]
+                under_way.clear()
         if (number + 1) % _BATCH == 0:
             yield {table: some for table, some in rows.items() if some}
             rows = {table: [] for table in rows}
@@ -106,13 +119,17 @@ def _episode(
     luck: random.Random,
     words: tuple[Sequence[str], Sequence[float]],
     rare: bool,
+    shared: bool,
 ) -> None:
     game = luck.choices(tuple(_GAMES), (5, 3, 2))[0]
     roles = _GAMES[game]
     instance = luck.choice(by_game[game])[0]
     moment = int(began.timestamp() * 1000)
     id, at = _ulid(moment, 1000 + number * 64), _iso(began)
-    briefs = {role: f"You are the {role} of {game}. " + " ".join(luck.choices(words[0], k=30)) for role in roles}
+    briefs: dict[str, str] = {}
+    for role in roles:
+        known = luck if not shared else random.Random(f"{game}" if role == roles[-1] and len(roles) > 1 else instance)
+        briefs[role] = f"You are the {role} of {game}. " + " ".join(known.choices(words[0], k=30))
     opening = to_json([{"to": role, "by": "gm", "text": briefs[role], "kind": "brief"} for role in roles])
     rows["episodes"].append((id, run, number, None, instance, game, 1, number, None, None, opening, at))
     seated = {role: f"player-{luck.randrange(len(_MODELS)):02d}" for role in roles}

@@ -125,7 +125,8 @@ def tables(plan: Plan, game: Game) -> list[Seats]:
     open_roles = [role for role in game.roles if role not in seats]
     if open_roles and not plan.players:
         raise BadPlan(
-            f"nobody sits at {' and '.join(open_roles)} of {game.name}: name a --player, or a --seat for each"
+            f"nobody sits at {' and '.join(open_roles)} of {game.name}: name players for free seats (--player), or one"
+            " for each (--seat)"
         )
     if plan.cross:
         chosen = [
@@ -146,7 +147,7 @@ def _turned(table: Seats, by: int) -> dict[Role, str]:
 
 def check_roles(plan: Plan) -> None:
     """Every `--seat` must be a role of some game that is played. Raises BadPlan."""
-    known = [role for name in plan.games for role in catalog.get(name).roles]
+    known = list(dict.fromkeys(role for name in plan.games for role in catalog.get(name).roles))
     for role in plan.seats:
         if role not in known:
             raise BadPlan(f"no role {role!r} in {', '.join(plan.games)}; {catalog.nearest(role, known)}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from games import catalog
 from games.engine import Role
 from players.plan import Plan
 from playpen_tui.plain_text import plain
+from playpen_tui.text import short
 
 EACH, CROSS, SWAP = "itself", "all with all", "in turn"
 PAIRINGS = (EACH, CROSS, SWAP)
@@ -46,7 +47,7 @@ class Draft:
             seats=_seats(self.seats),
             cross=self.pairing == CROSS,
             swap=self.pairing == SWAP,
-            split=catalog.SPLITS[catalog.SPLITS.index(self.split)] if self.split in catalog.SPLITS else "train",
+            split=cast("catalog.Split", self.split),
             language=self.language or "en",
             episodes=_number("episodes", self.episodes, 1),
             per_instance=_number("siblings", self.siblings, 1) or 1,
@@ -86,8 +87,18 @@ class Draft:
 
 
 def words(text: str) -> list[str]:
-    """The names in a field, which spaces or commas divide."""
-    return [word for word in re.split(r"[\s,]+", text) if word]
+    """The names in a field, which spaces or commas divide; one with such in it stands in quotes. Raises ValueError."""
+    lexer = shlex.shlex(text, posix=True, punctuation_chars="")
+    lexer.whitespace, lexer.whitespace_split, lexer.commenters, lexer.escape = " ,", True, "", ""
+    try:
+        return list(lexer)
+    except ValueError as error:
+        raise ValueError(f"a quote is missing in {plain(text)}") from error
+
+
+def written(names: Iterable[str]) -> str:
+    """Names as they stand in a field; `words` is the inverse."""
+    return " ".join(shlex.quote(name) if {*name} & {*" ,'\""} else name for name in names)
 
 
 def _seats(text: str) -> dict[Role, str]:
@@ -106,6 +117,5 @@ def _number(what: str, text: str, least: int, most: int = 2**31 - 1) -> int | No
     if not text:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 11 and least <= int(text) <= most):
-        end = f" to {most:,}" if most < 2**31 - 1 else ""
-        raise ValueError(f"{what}: a whole number from {least}{end}, not {plain(text)}")
+        raise ValueError(f"{what}: a whole number from {least} to {most:,}, not {short(plain(text), 40)}")
     return int(text)

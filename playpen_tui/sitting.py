@@ -88,7 +88,8 @@ class Setup:
         """Everybody one seat further; with another instance where people sit, who have seen at the end what it hid."""
         roles = list(self.seats)
         moved = {role: self.seats[roles[(number + 1) % len(roles)]] for number, role in enumerate(roles)}
-        return self._with(moved, instance=None) if self.has_people else self._with(moved)
+        people = any(is_here(spec) or is_elsewhere(spec) for spec in self.seats.values())
+        return self._with(moved, instance=None) if people else self._with(moved)
 
     def again(self) -> Setup:
         """The same instance, other luck."""

@@ -28,11 +28,11 @@ from store.writer import Row
 
 CHUNK, LARGEST = 64, 2048
 """Episodes that are read at once: few, so that what belongs together is still in the processor's caches when it is put
-together, which saves a fifth of the time; more where so many were under way at once that few do not lie together."""
+together; more where so many were under way at once that few do not lie together."""
 SPREAD = 8
 """Messages that may be read for each turn that is wanted; where more would be, each is looked up instead."""
-NEAR = 4096
-"""Messages of others that may stand between those of one episode; what lies farther off is looked up."""
+NEAR, FAR = 64, 16_384
+"""Messages of others that may stand between those of one episode; as long as some lie farther off, more and more."""
 
 
 @contextmanager
@@ -143,18 +143,17 @@ def perspectives(
         told.left_out["episodes in which words were erased"] += len(erased)
         ids = [id for id in ids if id not in erased]
     meant = Seats(reader, filters, roles)
-    at, size = 0, CHUNK
+    at, messages = 0, _Messages(reader)
     while at < len(ids):
-        messages = _Messages(reader)
-        yield from _chunk(reader, messages, json.dumps(ids[at : at + size]), meant, told)
+        size = messages.size
+        yield from _chunk(reader, messages, ids[at : at + size], meant, told)
         at += size
-        size = min(2 * size, LARGEST) if messages.scattered else size
 
 
 def _chunk(
-    reader: sqlite3.Connection, messages: _Messages, ids: str, meant: Seats, told: Read
+    reader: sqlite3.Connection, messages: _Messages, chosen: Sequence[str], meant: Seats, told: Read
 ) -> Iterator[Perspective]:
-    players, every = meant.players, meant.all
+    players, every, ids = meant.players, meant.all, json.dumps(chosen)
     heads = reader.execute(_HEADS, (ids,)).fetchall()
     tips: dict[str, list[tuple[Role, str]]] = {}
     under_way = json.dumps([row[0] for row in heads if row[10] is None])
@@ -194,30 +193,42 @@ def _chunk(
 
 
 class _Messages(dict[str, MessageRow]):
-    """Messages by their hash; what was not read with the others is looked up when a dialogue comes to it."""
+    """Messages by their hash; what was not read with the others is looked up when a dialogue comes to it.
+
+    How many episodes are read at once, and how far around them, follows how those before lay in the file.
+    """
 
     def __init__(self, reader: sqlite3.Connection) -> None:
         self._reader = reader
-        self.scattered = False
-        """Whether these episodes' messages lie among too many of others to be read with them."""
+        self.size = CHUNK
+        self._near = NEAR
+        self._missed = 0
+        self._prompts: dict[str, MessageRow] = {}
+        """Messages that many episodes begin with, and that lie where the first of them was played."""
 
     def read(self, ids: str, tips: Mapping[str, Sequence[tuple[Role, str]]], turns: int) -> None:
-        """Read the dialogues of these episodes, which end in `tips`.
+        """Read the dialogues of these episodes, which end in `tips`, and forget those before.
 
         Messages stand in the file in the order in which they were said, so those of one episode lie near each other,
         and to read what lies there costs a fifth of looking it up.
         """
+        if 8 * self._missed > self.size:
+            self._near = min(4 * self._near, FAR)
+        self._missed = 0
+        self.clear()
         ends = [(episode, tip) for episode, some in tips.items() for _, tip in some]
         told = json.dumps([*ends, *self._reader.execute(_BEGINNINGS, (ids,))])
         spans: list[list[int]] = []
-        for low, high in self._reader.execute(_SPANS, (told,)):
-            low = max(low, high - NEAR) - 2  # what stands before the first reply, a prompt and a system's words
+        found = self._reader.execute(_SPANS, (told,))
+        for low, high in sorted([(max(low, high - self._near) - 2, high) for low, high in found]):  # 2: the prompts
             if spans and low <= spans[-1][1] + 8:
                 spans[-1][1] = max(spans[-1][1], high)
             else:
                 spans.append([low, high])
-        self.scattered = sum(high - low for low, high in spans) >= SPREAD * (turns + len(ends))
-        if not self.scattered:
+        many = sum(high - low for low, high in spans)
+        if self._near > turns:  # else most of what is read would lie before these episodes
+            self.size = min(2 * self.size, LARGEST)
+        if many < SPREAD * (turns + len(ends)):
             self._keep(self._reader.execute(_THERE, (json.dumps(spans),)))
         else:
             self._keep(self._reader.execute(_UP, (json.dumps([tip for _, tip in ends]),)))
@@ -227,10 +238,16 @@ class _Messages(dict[str, MessageRow]):
         self.update(zip(map(_FIRST, rows), rows, strict=True))
 
     def __missing__(self, hash: str) -> MessageRow:
-        self._keep(self._reader.execute(_UP, (json.dumps([hash]),)))
-        if (row := self.get(hash)) is None:
-            raise KeyError(hash)
-        return row
+        if (row := self._prompts.get(hash)) is not None:
+            return row
+        rows: list[MessageRow] = self._reader.execute(_UP, (json.dumps([hash]),)).fetchall()
+        prompt = len(rows) <= 2
+        self._missed += not prompt
+        (self._prompts if prompt else self).update(zip(map(_FIRST, rows), rows, strict=True))
+        for row in rows:
+            if row[0] == hash:
+                return row
+        raise KeyError(hash)
 
     def walk(self, tip: str | None) -> tuple[tuple[MessageRow, ...], tuple[int, ...]]:
         """The dialogue that ends there, and where the seat's own replies stand in it."""

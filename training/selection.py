@@ -81,7 +81,7 @@ class Row(NamedTuple):
     turns: tuple[str, ...]
     """Ids of the turns that carry loss."""
     speaker: Speaker
-    """Who spoke what is trained; `split_speakers` sees to it that it is one of the two."""
+    """Who spoke the first reply that is trained; where there is a mix, `split_speakers` sees to it that it is all."""
     characters: int
     """How many are trained."""
     copies: int = 1
@@ -103,12 +103,12 @@ _ROW: Callable[[tuple[Any, ...]], Row] = partial(tuple.__new__, Row)
 
 
 def row_of(one: Perspective, loss: tuple[int, ...]) -> Row:
-    """The row with loss on these replies; the dialogue ends with the last of them."""
+    """The row with loss on these replies, which train here; the dialogue ends with the last of them."""
     last, said = one.places[loss[-1]], one.spoken[loss[0]]
     tip, _, _, text = one.lines[last]
     turns, characters = (said.turn,), len(text)
-    if len(loss) > 1 or said.turn is None:
-        turns = tuple([turn for at in loss if (turn := one.spoken[at].turn) is not None])
+    if len(loss) > 1:
+        turns = tuple([one.spoken[at].turn for at in loss])
         characters = sum([len(one.lines[one.places[at]][-1]) for at in loss])
     return _ROW((one, last + 1, loss, tip, turns, "human" if said.kind == "human" else "synthetic", characters, 1))
 

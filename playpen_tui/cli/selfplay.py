@@ -44,7 +44,7 @@ PLANNED = {
 """Options that say what is played: a run that is resumed has said it."""
 
 
-FORMLESS = ("resume", "experiment", "protocol", "shard", "timeout", "retries", "max_cost", "no_record")
+FORMLESS = ("experiment", "protocol", "shard", "timeout", "retries", "max_cost", "no_record")
 """Options for which the form of a run has no field."""
 
 
@@ -108,7 +108,13 @@ def selfplay(ctx: click.Context, as_json: bool, db: str | None, plain: bool, **a
 
         asked["resume"] = latest(path)
     screen = not (plain or as_json) and sys.stdout.isatty() and sys.stdin.isatty()
-    if screen and not asked["games"] and all(asked[key] is None for key in FORMLESS):
+    if screen and not asked["games"] and not asked["resume"]:
+        given = [f"--{key.replace('_', '-')}" for key in FORMLESS if asked[key] is not None]
+        given += ["--cross with --swap"] * bool(asked["cross"] and asked["swap"])
+        if given:
+            raise click.UsageError(
+                f"the form has no field for {' and '.join(given)}: leave it out there, or name a GAME"
+            )
         from playpen_tui.cli.play import open_app
         from playpen_tui.messages import NewRun
 
@@ -175,11 +181,12 @@ def wished(asked: dict[str, Any]) -> Wish:
 def _draft(asked: Mapping[str, Any]) -> Draft:
     """What the options say, written into the form."""
     from playpen_tui.selfplay_wish import CROSS, SWAP, YES, Draft
+    from playpen_tui.selfplay_wish import written as spelled
 
     pairing = [word for word, key in ((CROSS, "cross"), (SWAP, "swap")) if asked[key]]
     written = {
-        "players": " ".join(asked["players"]),
-        "seats": " ".join(asked["seats"]),
+        "players": spelled(asked["players"]),
+        "seats": spelled(asked["seats"]),
         "pairing": pairing[0] if pairing else "",
         "split": asked["split"],
         "language": asked["language"],

@@ -97,7 +97,13 @@ class HomeScreen(Screen[None]):
         if overview is None:
             return
         rows = [_Row("Play", Content(short(described(overview.default), width - NAME - 7)), "enter")]
-        rows.append(_Row("", Content.styled("another game, another seat, another partner", "$secondary"), "p"))
+        rows.append(
+            _Row(
+                "",
+                Content.styled(short("another game, another seat, another partner", width - NAME - 3), "$secondary"),
+                "p",
+            )
+        )
         if self.size.height >= LOW:
             rows.append(_Row("", Content.styled("many matches, models among themselves", "$secondary"), "n"))
         lines = self._lines(rows, width)

@@ -6,19 +6,22 @@ Nothing is loaded before it begins. Then the stands open; a run that cannot be o
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from textual import work
 from textual.content import Content
 from textual.widgets import Static
 
 from games import catalog
+from players.plan import names_of
+from players.spec import parse
 from playpen_tui.actions import bindings
 from playpen_tui.messages import Go, Look
 from playpen_tui.screens.dialogs import Choose
 from playpen_tui.screens.form import Field
 from playpen_tui.screens.wizard import PAUSE, WizardScreen, good, wrong
 from playpen_tui.selfplay import Outlook, Wish, outlook
-from playpen_tui.selfplay_wish import NO, PAIRINGS, YES, Draft, words
+from playpen_tui.selfplay_wish import NO, PAIRINGS, YES, Draft, words, written
 from playpen_tui.sitting import HUMAN
 from playpen_tui.text import one_line
 from playpen_tui.watching import Watch
@@ -26,8 +29,8 @@ from playpen_tui.workbench import Workbench, expected
 
 TABLES = 6
 """Tables of a game that are named; of more it is said how many there are."""
-MANY = 1000
-"""Episodes above which the form says how to play fewer."""
+AGAIN = 2.0
+"""Seconds in which a run is begun only once."""
 
 
 class SelfplayScreen(WizardScreen):
@@ -39,7 +42,12 @@ class SelfplayScreen(WizardScreen):
         Field("games", "games", "one or several, such as: taboo wordle; ctrl+o lists them"),
         Field("players", "players", "who takes every seat that is free; several, with spaces; ctrl+o lists them"),
         Field("seats", "seats", "ROLE=PLAYER for seats that are fixed, such as guesser=bot; ctrl+o lists the roles"),
-        Field("pairing", "tables", "a player with itself, all with all, or each in every seat in turn", PAIRINGS),
+        Field(
+            "pairing",
+            "tables",
+            "a player with itself, all with all, or whoever sits there in every seat in turn",
+            PAIRINGS,
+        ),
         Field("split", "split", "which instances; what is trained later must be of train", catalog.SPLITS),
         Field("language", "language", "of the games, such as en or de"),
         Field("episodes", "episodes", "how many in all; empty plays every instance once at every table"),
@@ -55,7 +63,9 @@ class SelfplayScreen(WizardScreen):
         super().__init__(bench, draft or bench.drafted or Draft())
         self.outlook: Outlook | None = None
         self.wrong = ""
-        self._counting = False
+        self._counted: Draft | None = None
+        """What `outlook` and `wrong` are about."""
+        self._opening = False
 
     @property
     def draft(self) -> Draft:
@@ -69,7 +79,6 @@ class SelfplayScreen(WizardScreen):
 
     @work(group="count", exclusive=True, exit_on_error=False)
     async def _count(self) -> None:
-        self._counting = True
         self.draw()
         await asyncio.sleep(PAUSE)
         draft = self.draft
@@ -79,32 +88,43 @@ class SelfplayScreen(WizardScreen):
             self.outlook, self.wrong = await asyncio.to_thread(outlook, plan, self.bench), ""
         except (ValueError, *expected()) as error:
             self.outlook, self.wrong = None, str(error)
-        self._counting = False
-        self.draw()
+        self._counted = draft
+        self.counted()
+
+    @property
+    def counting(self) -> bool:
+        """Whether it is still to be counted."""
+        return self._counted != self.draft
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can begin."""
+        return self.outlook is not None and not self.counting
 
     def draw(self) -> None:
         """How it stands, and what would be played."""
         if not self.is_attached or not self.query("#facts"):
             return
-        self.query_one("#state", Static).update(Content("counting …" if self._counting else ""))
+        self.query_one("#state", Static).update(Content(self.waiting))
         lines = [Content.styled("What will be played", "bold $accent")]
         if self.wrong:
             lines.append(wrong(one_line(self.wrong, 500)))
-        if self.outlook is not None:
-            if self.ready:
-                lines.append(Content.styled("ctrl+s", "$accent") + Content(" begins it"))
-            lines += told(self.outlook)
-            if self.ready:
-                lines.append(Content(""))
-                lines.append(Content.styled("ctrl+y", "$accent") + Content(" copies the command that does the same:"))
-                lines.append(Content.styled(one_line(self.draft.command(self.bench.named_db), 800), "$secondary"))
+        if self.outlook is not None and self._counted is not None:
+            lines.append(Content.styled("ctrl+s", "$accent") + Content(" begins it"))
+            lines += told(self.outlook, self._unhelped(self._counted))
+            lines += [
+                Content(""),
+                Content.styled("ctrl+y", "$accent") + Content(" copies the command that does the same:"),
+            ]
+            lines.append(Content.styled(one_line(self._counted.command(self.bench.named_db), 800), "$secondary"))
         self.query_one("#facts", Static).update(Content("\n").join(lines))
         self.refresh_bindings()
 
-    @property
-    def ready(self) -> bool:
-        """Whether it can begin."""
-        return self.outlook is not None and not self._counting
+    def _unhelped(self, draft: Draft) -> list[str]:
+        """Small models that hardly keep the form of a game by themselves, and are not helped."""
+        plan, entries = draft.plan(), self.bench.registry.entries
+        heads = [] if plan.assist else [parse(spec).head for spec in names_of(plan)]
+        return [head for head in dict.fromkeys(heads) if (entry := entries.get(head)) is not None and entry.assist]
 
     # keys
 
@@ -112,6 +132,8 @@ class SelfplayScreen(WizardScreen):
     async def action_fill(self) -> None:
         """Add a game, a player or a seat."""
         entry = self.listed
+        if entry is None:
+            return
         if entry.key == "players":
             asked = "Who plays?"
             found = [(spec, f"{spec}   {about}") for spec, about in await self.bench.partners() if spec != HUMAN]
@@ -121,10 +143,8 @@ class SelfplayScreen(WizardScreen):
             asked, found = "Which seat?", self._roles()
         answers = [(name, one_line(label, 100)) for name, label in found]
         answer = await self.app.push_screen_wait(Choose(asked, answers)) if answers else None
-        if answer is not None and answer not in words(entry.value):
-            entry.value = f"{entry.value.strip()} {answer}".strip()
-            entry.cursor_position = len(entry.value)
-            self.set_focus(entry)
+        if answer is not None:
+            self.put(entry, f"{entry.value.strip()} {written([answer])}".strip())
 
     def _roles(self) -> list[tuple[str, str]]:
         """Seats of the games that are named and known."""
@@ -132,17 +152,24 @@ class SelfplayScreen(WizardScreen):
         found = dict.fromkeys(role for card in cards for role in card.roles)
         return [(f"{role}=", role) for role in found]
 
-    def action_begin(self) -> None:
+    def begin(self) -> None:
         """Open the stands on it."""
-        self.app.post_message(Look(Watch(wish=wish(self.draft))))
+        if not self._opening:
+            self._opening = True
+            self.set_timer(AGAIN, self._opened)
+            self.app.post_message(Look(Watch(wish=wish(self.draft))))
+
+    def _opened(self) -> None:
+        self._opening = False
 
     def action_copy(self) -> None:
-        """The command, for a terminal without a screen, a script or a cluster."""
+        """The command, for a script or a cluster."""
         self.app.copy_to_clipboard(self.draft.command(self.bench.named_db))
         self.notify("the command is copied", markup=False, timeout=3)
 
     def action_back(self) -> None:
         """Away; what is written comes back with the next form."""
+        self.bench.drafted = self.draft
         self.app.post_message(Go("back"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -155,17 +182,25 @@ def wish(draft: Draft) -> Wish:
     return Wish(plan=draft.plan(), concurrency=draft.concurrency(), limits=draft.limits())
 
 
-def told(found: Outlook) -> list[Content]:
+def told(found: Outlook, unhelped: Sequence[str]) -> list[Content]:
     """How many episodes there are, and who sits at which table."""
-    lines = [good(f"{found.episodes:,} episode{'s' * (found.episodes != 1)}")]
-    if found.episodes > MANY:
-        lines.append(Content.styled("  the field episodes makes it fewer", "$secondary"))
+    lines = [good(counted(found.episodes, "episode"))]
+    if unhelped:
+        who = one_line(", ".join(unhelped), 60)
+        lines.append(
+            Content.styled("▲ ", "$warning") + Content(f"{who} hardly keeps the form of a game without assist")
+        )
     for game, instances, tables in found.games:
-        many = f"{len(tables):,} table{'s' * (len(tables) != 1)}"
-        lines.append(Content(f"  {one_line(game, 40)}   {instances:,} instances to draw from, {many}"))
+        named = f"{one_line(game, 40)}   {counted(instances, 'instance')} to draw from, {counted(len(tables), 'table')}"
+        lines.append(Content(f"  {named}"))
         for seats in tables[:TABLES]:
             who = "   ".join(f"{one_line(role, 20)} {one_line(player, 60)}" for role, player in seats.items())
             lines.append(Content.styled(f"    {who}", "$secondary"))
         if len(tables) > TABLES:
             lines.append(Content.styled(f"    and {len(tables) - TABLES:,} more", "$secondary"))
     return lines
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 episode`, `20 episodes`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -102,7 +102,12 @@ class TrainwizardScreen(WizardScreen):
         except (CannotCount, *expected()) as error:
             self.facts, self.wrong = None, str(error)
         self._counting = False
-        self.draw()
+        self.counted()
+
+    @property
+    def counting(self) -> bool:
+        """Whether the log is being counted."""
+        return self._counting
 
     # drawing
 
@@ -110,7 +115,7 @@ class TrainwizardScreen(WizardScreen):
         """How it stands, and what would be trained."""
         if not self.is_attached or not self.query("#facts"):
             return
-        state = "beginning …" if self._beginning else "counting …" if self._counting else ""
+        state = "beginning …" if self._beginning else self.waiting
         self.query_one("#state", Static).update(Content(state))
         pale = " " if not self._counting else " …"
         lines = [Content.styled(f"What the log gives{pale}", "bold $accent")]
@@ -152,6 +157,8 @@ class TrainwizardScreen(WizardScreen):
     async def action_fill(self) -> None:
         """From a list: learners that lie here, or recipes."""
         entry = self.listed
+        if entry is None:
+            return
         found = await asyncio.to_thread(self._recipes if entry.key == "recipe" else self._learners)
         if not found:
             self.notify("no model with weights is registered; m on Home adds one", markup=False)
@@ -161,8 +168,7 @@ class TrainwizardScreen(WizardScreen):
             Choose(asked, [(str(at), label) for at, (_, label) in enumerate(found)])
         )
         if answer is not None:
-            entry.value = found[int(answer)][0]
-            self.set_focus(entry)
+            self.put(entry, found[int(answer)][0])
 
     def _learners(self) -> list[tuple[str, str]]:
         from training import launch
@@ -188,8 +194,18 @@ class TrainwizardScreen(WizardScreen):
                 found.append((name, f"{one_line(name, 30)}   {one_line(made.about, 120)}"))
         return found
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Begin nothing without a name."""
+        if action == "begin" and self._name_trouble():
+            return False
+        return super().check_action(action, parameters)
+
+    def begin(self) -> None:
+        """Begin it, in a worker."""
+        self._begin()
+
     @work(group="begin", exclusive=True, exit_on_error=False)
-    async def action_begin(self) -> None:
+    async def _begin(self) -> None:
         """Freeze the rows, start the process, and go to the dashboard."""
         wish = self.wish
         self._beginning = True

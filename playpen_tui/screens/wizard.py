@@ -36,6 +36,8 @@ class WizardScreen(Telling):
         super().__init__()
         self.bench = bench
         self._first = first
+        self._soon = False
+        """Whether it begins as soon as it is counted: the key came before."""
 
     def compose(self) -> ComposeResult:
         """Fields, and the table."""
@@ -80,7 +82,11 @@ class WizardScreen(Telling):
         return {field.key: field.value.strip() for field in self.fields}
 
     def changed(self, key: str) -> None:
-        """Something else stands in this field."""
+        """Something else stands in this field; in any of them, where none is named."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Begin it."""
         raise NotImplementedError
 
     def draw(self) -> None:
@@ -92,9 +98,27 @@ class WizardScreen(Telling):
         """Whether it can begin."""
         raise NotImplementedError
 
+    @property
+    def counting(self) -> bool:
+        """Whether what stands in the fields is still to be counted."""
+        raise NotImplementedError
+
+    def counted(self) -> None:
+        """It is counted: begin, if somebody has asked for that meanwhile."""
+        soon, self._soon = self._soon, False
+        self.draw()
+        if soon and self.ready:
+            self.begin()
+
+    @property
+    def waiting(self) -> str:
+        """What is waited for."""
+        return ("counting, then it begins …" if self._soon else "counting …") if self.counting else ""
+
     def on_choice_changed(self) -> None:
         """Another choice."""
-        self.changed(getattr(self.focused, "key", ""))
+        self._soon = False
+        self.changed("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Another wish."""
@@ -105,8 +129,12 @@ class WizardScreen(Telling):
         key = getattr(self.focused, "key", "")
         hint = next((field.hint for field in self.FIELDS if field.key == key), "")
         self.query_one("#about", Static).update(Content(hint))
+        self.refresh_bindings()
+        self.call_after_refresh(self._show_focused)
+
+    def _show_focused(self) -> None:
         if self.focused is not None:
-            self.focused.scroll_visible(animate=False)
+            self.focused.scroll_visible(animate=False, immediate=True)
 
     # keys
 
@@ -114,6 +142,14 @@ class WizardScreen(Telling):
         fields = self.fields
         at = next((number for number, one in enumerate(fields) if one is self.focused), 0)
         self.set_focus(fields[(at + by) % len(fields)])
+
+    def action_begin(self) -> None:
+        """Begin it, as soon as it is counted."""
+        if self.counting:
+            self._soon = True
+            self.draw()
+        elif self.ready:
+            self.begin()
 
     def action_next_field(self) -> None:
         """Down."""
@@ -134,17 +170,23 @@ class WizardScreen(Telling):
             self.focused.turn(-1)
 
     @property
-    def listed(self) -> Entry:
-        """The field that a list fills: the one with the cursor, else the first that has a list."""
+    def listed(self) -> Entry | None:
+        """The field with the cursor, if a list fills it."""
         here = self.focused
-        if isinstance(here, Entry) and here.key in self.LISTED:
-            return here
-        return next(field for field in self.query(Entry) if field.key in self.LISTED)
+        return here if isinstance(here, Entry) and here.key in self.LISTED else None
+
+    def put(self, entry: Entry, value: str) -> None:
+        """Write this into a field, with the cursor behind it."""
+        entry.value = value
+        entry.cursor_position = len(value)
+        self.set_focus(entry)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Begin only what can begin."""
+        """Begin only what can begin, and list only what has a list."""
         if action == "begin":
-            return self.ready
+            return self.ready or self.counting
+        if action == "fill":
+            return self.listed is not None
         if action in ("choose", "choose_back"):
             return isinstance(self.focused, Choice)
         return True

@@ -119,10 +119,12 @@ async def test_a_dialogue_that_is_not_whole_is_left_out_and_counted(log, played)
     assert sum(read.left_out.values()) == 1 and read.episodes == 1
 
 
-@pytest.mark.parametrize(("spread", "near", "sizes"), [(0, 4096, [1, 2, 1]), (8, 0, [1] * 4), (10**6, 10**6, [1] * 4)])
+@pytest.mark.parametrize(
+    ("spread", "near", "sizes"), [(0, 4096, [1, 2, 1]), (8, 0, [1] * 4), (10**6, 10**6, [1, 2, 1])]
+)
 async def test_dialogues_are_the_same_however_they_are_read(log, played, monkeypatch, spread, near, sizes):
     """Looked up one by one, read up to a point, or read with everything that lies between; and however many at once:
-    what lies scattered is read in ever larger pieces.
+    what lies far apart is read in ever larger pieces.
     """
     expected = all_of(log)
     for name in ("riddle-1", "riddle-0"):  # the same words again: they stand where they were said first

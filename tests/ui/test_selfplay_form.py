@@ -59,11 +59,12 @@ async def test_a_run_is_written_counted_begun_and_watched(stage, size):
         (Draft(players="human"), "human cannot sit at"),
         (Draft(seats="guesser"), "seats are ROLE=PLAYER, such as guesser=bot, not"),
         (Draft(seats="guesser=bot guesser=bot"), "guesser is seated twice"),
+        (Draft(players="bot 'x"), "a quote is missing in bot 'x"),
         (Draft(seats="asker=bot"), "no role 'asker' in taboo"),
-        (Draft(episodes="0"), "episodes: a whole number from 1, not 0"),
-        (Draft(siblings="two"), "siblings: a whole number from 1, not two"),
+        (Draft(episodes="0"), "episodes: a whole number from 1 to 2,147,483,647, not"),
+        (Draft(siblings="two"), "siblings: a whole number from 1 to 2,147,483,647"),
         (Draft(at_once="9999"), "at once: a whole number from 1 to 4,096, not 9999"),
-        (Draft(tokens="1e9"), "tokens: a whole number from 1, not 1e9"),
+        (Draft(tokens="1e9"), "tokens: a whole number from 1 to 2,147,483,647"),
         (Draft(language="xx"), "taboo"),
     ],
 )
@@ -73,7 +74,8 @@ async def test_what_will_not_do_is_one_sentence_and_cannot_begin(stage, draft, s
         await stage.sees("✗", said)
         stage.press("ctrl+s")
         await stage.settle()
-        assert stage.at == "SelfplayScreen" and "ctrl+s" not in stage.text
+        await stage.until(lambda: "ctrl+s" not in stage.text, "nothing to begin")
+        assert stage.at == "SelfplayScreen"
 
 
 async def test_games_players_and_seats_are_added_from_lists(stage):
@@ -119,6 +121,42 @@ async def test_what_is_written_stays_and_the_command_is_copied(stage, monkeypatc
         "playpen-tui selfplay taboo --player bot --seat guesser=bot:random --cross --split test --episodes 20 --seed 7"
         " --concurrency 16 --max-tokens 500"
     )
+
+
+@pytest.mark.parametrize("late", [[], ["x"]], ids=["right", "wrong"])
+async def test_a_key_that_comes_before_the_count_begins_what_was_counted_and_nothing_else(stage, late):
+    async with stage.open():
+        await form(stage, Draft(players="bot", episodes="2"))
+        await stage.sees("ctrl+s begins it")
+        stage.screen.set_focus(stage.screen.fields[6])
+        await stage.settle()
+        stage.press("0", *late, "ctrl+s")
+        if late:
+            await stage.sees("✗ episodes: a whole number from 1")
+            assert stage.at == "SelfplayScreen"
+        else:
+            await stage.to("SpectateScreen")
+            await stage.sees("20 of 20 done")
+    assert len(stage.bench.rows("SELECT id FROM runs WHERE kind = 'self_play'")) == (0 if late else 1)
+
+
+async def test_a_small_model_that_is_not_helped_is_named(stage):
+    async with stage.open():
+        await form(stage)
+        await stage.sees("▲ smollm2 hardly keeps the form of a game without")
+        stage.press("up", "right")
+        await stage.until(lambda: "hardly keeps" not in stage.text and "--assist" in stage.text, "no warning")
+
+
+async def test_the_field_with_the_cursor_is_in_sight_however_fast_one_goes(stage):
+    async with stage.open(size=(80, 24)):
+        await form(stage)
+        await stage.sees("✓ 20 episodes")
+        stage.press("up", "up", "left", "down", "down")
+        await stage.settle()
+        await stage.sees("games     taboo")
+        stage.type("x")
+        await stage.sees("taboox")
 
 
 async def test_one_run_at_a_time_and_the_form_stays(stage):

@@ -489,7 +489,7 @@ async def test_the_wizard_counts_while_one_types_and_begins(stage, learner, log,
         stage.press("down", "down")
         stage.type("game:wordle")
         await stage.sees("nothing is left to train on")
-        assert "ctrl+s" not in stage.text
+        await stage.until(lambda: "ctrl+s" not in stage.text, "nothing to begin")
         stage.press(*["backspace"] * 6)
         stage.type("taboo")
         await stage.sees("12 rows from 6 episodes", "game:taboo", "taboo · describer", "ctrl+s begin")
@@ -521,7 +521,7 @@ async def test_a_recipe_of_another_method_is_refused_and_a_folder_may_be_named(s
         await stage.sees("the recipe smoke-sft is for sft, not for dpo: choose", "already; take another name or")
         stage.press("left")
         await stage.sees("12 rows from 6 episodes")
-        assert "ctrl+s" not in stage.text
+        await stage.until(lambda: "ctrl+s" not in stage.text, "nothing to begin")
         stage.press("up", *["backspace"] * 6, "x")
         await stage.sees("ctrl+s begin", "where its files go")
 
