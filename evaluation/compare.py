@@ -164,8 +164,17 @@ def places(rows: Iterable[ScoredRow], name: str) -> dict[str, Episodes]:
 
 
 def seated(rows: Sequence[ScoredRow], names: Iterable[str]) -> dict[str, dict[str, Episodes]]:
-    """Where each of these models sat. Raises CannotCompare for fewer than two, and for one that never did."""
+    """Where each of these models sat; a name is enough where only one of that name did.
+
+    Raises CannotCompare for fewer than two, for one that never sat anywhere, and for a name of several.
+    """
     seats = {name: places(rows, name) for name in dict.fromkeys(names)}
+    for name, some in seats.items():
+        if not some and len(alike := _alike(rows, name)) == 1:
+            label = alike[0][0]
+            if label in seats:
+                raise CannotCompare(f"{name} and {label} are one model; a comparison takes two different ones")
+            seats[name] = places(rows, label)
     if len(seats) < 2:
         raise CannotCompare("a comparison takes two different models or more")
     for name, some in seats.items():
@@ -183,9 +192,9 @@ def seated(rows: Sequence[ScoredRow], names: Iterable[str]) -> dict[str, dict[st
 
 
 def _alike(rows: Iterable[ScoredRow], name: str) -> list[tuple[str, int]]:
-    """Labels of players who were typed as this name, who played most first."""
+    """Labels of players who were typed as this name, who played most first; a table with others is none."""
     found = Counter(
-        label for row in rows for label in {row.model, *row.players.values()} if label.partition("#")[0] == name
+        label for row in rows for label in {*row.players.values()} or {row.model} if label.partition("#")[0] == name
     )
     return [(label, many) for label, many in found.most_common() if label != name]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import cycle
 from random import Random
 
 import pytest
@@ -142,11 +143,31 @@ def test_what_cannot_be_compared_is_a_sentence(names, told):
         compare(rows, names)
 
 
+def marked(rows, *marks):
+    """Rows in which all sit beside a bot, and the players of `a` have these marks in turn."""
+    turn = cycle(marks)
+    beside = [
+        replace(one, players={**one.players, "other": "bot"}, kinds={**one.kinds, "other": "bot"}) for one in rows
+    ]
+    return [
+        replace(one, players={role: f"a{next(turn)}" if who == "a" else who for role, who in one.players.items()})
+        for one in beside
+    ]
+
+
 def test_a_name_that_several_players_have_names_them():
-    rows = [*both("g", [1.0] * 5, [2.0] * 5)]
-    marked = [replace(one, players=dict.fromkeys(one.players, "a#12ab")) for one in rows if one.model == "a"]
-    with pytest.raises(CannotCompare, match=r"'a' played with several weights or settings: a#12ab \(5 episodes\)"):
-        compare([*marked, *[one for one in rows if one.model == "b"]], ("a", "b"))
+    rows = marked(both("g", [1.0] * 6, [2.0] * 6), "#12ab", "#34cd")
+    said = r"'a' played with several weights or settings: a#12ab \(3 episodes\), a#34cd \(3 episodes\)"
+    with pytest.raises(CannotCompare, match=said):
+        compare(rows, ("a", "b"))
+
+
+def test_a_name_is_enough_where_only_one_of_its_players_sits_in_these_episodes():
+    rows = marked(both("g", [1.0] * 6, [2.0] * 6), "#12ab")
+    (by_name,), (by_label,) = compare(rows, ("a", "b")), compare(rows, ("a#12ab", "b"))
+    assert by_name.first == "a" and by_name.games == by_label.games
+    with pytest.raises(CannotCompare, match="a and a#12ab are one model"):
+        compare(rows, ("a#12ab", "a"))
 
 
 score = st.none() | st.integers(0, 4).map(lambda n: 25.0 * n)
