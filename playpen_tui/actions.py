@@ -364,7 +364,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reply", "correct_right", "E", "correct right", "Write what should be said, from the right one"),
     Action("reply", "back", "escape", "leave it", "Say nothing; of replies that are to be said, the first goes on"),
     Action("end", "again", "a", "again", "The same instance once more"),
-    Action("end", "swap", "w", "swap roles", "Roles exchanged; another instance where people have seen this one"),
+    Action("end", "swap", "w", "swap roles", "Exchange roles; people get another instance"),
     Action("end", "next_instance", "n,enter", "next", "The next instance"),
     Action("end", "pick", "g", "another game", "Choose another game"),
     Action("end", "home", "escape,h", "home", "Back to Home"),
