@@ -12,8 +12,9 @@ from bench import dataset
 
 def test_the_whole_is_slower_than_either_part():
     found = dataset.run(smoke=True)
-    for unit in ("turn", "episode"):
+    for unit in ("turn", "episode", "self_play"):
         rates = {name: found[unit][name]["median"] for name in ("reading_and_selecting", "freezing", "whole")}
         assert 0 < rates["whole"] < min(rates["reading_and_selecting"], rates["freezing"])
     assert found["turn"]["rows"] > found["episode"]["rows"] > 100
-    assert found["goal"] == {"rows_per_cpu_s": 50_000, "met": found["turn"]["whole"]["median"] >= 50_000}
+    slower = min(found[log]["whole"]["median"] for log in ("turn", "self_play"))
+    assert found["goal"] == {"rows_per_cpu_s": 50_000, "met": slower >= 50_000}
