@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from training import guards
 from training.guards import Diverged, Watchdog, finite
-from training.machine import held
+from training.machine import Hoard, held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,6 +152,17 @@ def watching(job: Job) -> Any:
             self.pausing = False
             self.read = 0
             """Tokens that earlier processes read up to the checkpoint and the trainer does not count."""
+            self.hoard = Hoard()
+
+        def on_substep_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+            """Between two micro-batches."""
+            self._give_back(args)
+
+        def _give_back(self, args: Any) -> None:
+            began = time.thread_time()
+            if args.device.type == "cpu":
+                self.hoard.look()
+            self.ours += time.thread_time() - began
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             """Where a resumed training began: its curves up to the checkpoint are the trainer's own, since a process
@@ -189,6 +200,7 @@ def watching(job: Job) -> Any:
 
         def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
             """What somebody ordered."""
+            self._give_back(args)
             began = time.thread_time()
             job.done = int(state.global_step)
             self._obey(control, saved=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -113,6 +114,43 @@ def held(device: str) -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
+
+
+class Hoard:
+    """Gives back memory that the allocator keeps without need.
+
+    It is told to keep what was freed, for else every step would fetch its pages anew. But rows of other lengths leave
+    holes of other sizes, and so it would keep more and more: a GRPO that needs 6 GB grew to 9 within 24 steps.
+    """
+
+    GROWN = 1.1
+    """How much of what it usually holds a process may hold before it gives back what it does not use."""
+
+    def __init__(self) -> None:
+        self.usual = 0
+        """Bytes that it held after its first look, or after the one that followed upon giving back, if more."""
+        self._given = True
+
+    def look(self) -> bool:
+        """Between two pieces of work; returns whether memory was given back. Only on a processor, and with glibc."""
+        now = held("cpu")
+        if self._given:
+            self.usual, self._given = max(self.usual, now), False
+            return False
+        if now <= self.GROWN * self.usual:
+            return False
+        self._given = _trim()
+        return self._given
+
+
+def _trim() -> bool:
+    """Let the allocator return whole pages that are free. False where it cannot."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # another C library
+        return False
+    trim(0)
+    return True
 
 
 def peak() -> int:

@@ -148,7 +148,11 @@ class SelfplayScreen(WizardScreen):
 
     def _roles(self) -> list[tuple[str, str]]:
         """Seats of the games that are named and known."""
-        cards = [card for card in self.bench.games() if card.name in words(self.draft.games)]
+        try:
+            named = words(self.draft.games)
+        except ValueError:  # a quote that is open; the table says so
+            return []
+        cards = [card for card in self.bench.games() if card.name in named]
         found = dict.fromkeys(role for card in cards for role in card.roles)
         return [(f"{role}=", role) for role in found]
 

@@ -117,7 +117,6 @@ class WizardScreen(Telling):
 
     def on_choice_changed(self) -> None:
         """Another choice."""
-        self._soon = False
         self.changed("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
