@@ -123,7 +123,7 @@ class Hoard:
     holes of other sizes, and so it would keep more and more: a GRPO that needs 6 GB grew to 9 within 24 steps.
     """
 
-    GROWN = 1.1
+    GROWN = 1.02
     """How much of what it usually holds a process may hold before it gives back what it does not use."""
 
     def __init__(self) -> None:
